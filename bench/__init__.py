@@ -1,0 +1,1 @@
+"""Paired comparisons of pymlp with its peers: ``python -m bench`` from the repository root."""

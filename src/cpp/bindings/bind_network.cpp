@@ -1,0 +1,69 @@
+// Prediction from plain NumPy parameters.
+#include <map>
+
+#include "bindings/arrays.hpp"
+
+namespace pymlp {
+namespace {
+
+template <class E>
+E named(const std::map<std::string, E>& names, const char* what, const std::string& name) {
+    const auto found = names.find(name);
+    if (found != names.end()) return found->second;
+    std::string allowed;
+    for (const auto& entry : names) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
+    throw std::invalid_argument(std::string(what) + " must be one of " + allowed + ", got '" + name + "'.");
+}
+
+template <class T>
+Array<T> predict_array(std::vector<Array<T>> coefs, std::vector<Array<T>> intercepts, const Array<T>& x,
+                       const std::string& activation, const std::string& loss, int n_threads) {
+    Network<T> network(units_of(coefs), activation_named(activation), loss_named(loss));
+    load_layers(network.layers, std::move(coefs), std::move(intercepts));
+    if (x.ndim() != 2)
+        throw std::invalid_argument("X must have 2 dimensions, got shape " + shape_text(x) + ".");
+    expect_shape(x, "X", {x.shape(0), network.n_features()});
+    Array<T> out({x.shape(0), static_cast<py::ssize_t>(network.n_outputs())});
+    T* predictions = out.mutable_data();
+    const Index n = x.shape(0);
+    const T* rows = x.data();
+    py::gil_scoped_release unlocked;
+    predict(network, n, rows, predictions, n_threads);
+    return out;
+}
+
+template <class T>
+void bind_predict(py::module_& m) {
+    m.def("predict", &predict_array<T>, py::arg("coefs").noconvert(), py::arg("intercepts").noconvert(),
+          py::arg("X").noconvert(), py::arg("activation"), py::arg("loss"), py::arg("n_threads"),
+          "Predictions (n, n_outputs) of a network given by its parameters.");
+}
+
+}  // namespace
+
+Activation activation_named(const std::string& name) {
+    return named<Activation>({{"identity", Activation::identity},
+                              {"logistic", Activation::logistic},
+                              {"tanh", Activation::tanh},
+                              {"relu", Activation::relu}},
+                             "activation", name);
+}
+
+Loss loss_named(const std::string& name) {
+    return named<Loss>({{"softmax_cross_entropy", Loss::softmax_cross_entropy},
+                        {"logistic_cross_entropy", Loss::logistic_cross_entropy},
+                        {"squared_error", Loss::squared_error},
+                        {"poisson", Loss::poisson}},
+                       "loss", name);
+}
+
+Solver solver_named(const std::string& name) {
+    return named<Solver>({{"sgd", Solver::sgd}, {"adam", Solver::adam}}, "solver", name);
+}
+
+}  // namespace pymlp
+
+void bind_network(pybind11::module_& m) {
+    pymlp::bind_predict<float>(m);
+    pymlp::bind_predict<double>(m);
+}

@@ -1,0 +1,18 @@
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+void bind_config(py::module_& m);
+void bind_kernels(py::module_& m);
+void bind_machine(py::module_& m);
+void bind_network(py::module_& m);
+void bind_trainer(py::module_& m);
+
+PYBIND11_MODULE(_core, m) {
+    m.doc() = "pymlp's C++ kernels.";
+    bind_config(m);
+    bind_machine(m);
+    bind_network(m);
+    bind_trainer(m);
+    bind_kernels(m);
+}

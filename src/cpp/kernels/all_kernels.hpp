@@ -1,0 +1,61 @@
+// Included once by each isa_*.cpp, which defines PYMLP_ISA_NAME first. Everything here and below lies in an
+// anonymous namespace and uses no function template of the standard library: the linker merges equal
+// symbols, and one compiled for AVX-512 must not be what a machine without it runs.
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "kernels/table.hpp"
+
+namespace {
+using pymlp::Activation;
+using pymlp::GemmArgs;
+using pymlp::Loss;
+using pymlp::LossArgs;
+using pymlp::OptimizerStep;
+using pymlp::Solver;
+using pymlp::UpdateArgs;
+}  // namespace
+
+#include "simd/vector.hpp"
+//
+#include "simd/math.hpp"
+//
+#include "kernels/gemm.hpp"
+//
+#include "kernels/update.hpp"
+//
+#include "kernels/activation.hpp"
+//
+#include "kernels/loss.hpp"
+//
+#include "kernels/transpose.hpp"
+
+namespace {
+
+// Enough independent chains to fill two pipes of four cycles' latency, all in registers.
+template <class T>
+double fma_rounds(Index rounds, T* sink) {
+    constexpr int chains = max_tile_rows == 14 ? 24 : 12;
+    const Vec<T> x = broadcast<T>(*sink), y = broadcast<T>(T(0.5));
+    Vec<T> acc[chains];
+    for (int c = 0; c < chains; ++c)
+        acc[c] = broadcast<T>(static_cast<T>(c));  // equal chains would be merged
+    for (Index i = 0; i < rounds; ++i) {
+#pragma GCC unroll 24
+        for (int c = 0; c < chains; ++c) acc[c] = acc[c] * y + x;
+    }
+    Vec<T> sum = {};
+    for (int c = 0; c < chains; ++c) sum += acc[c];
+    *sink = sum_lanes<T>(sum);
+    return 2.0 * chains * lanes<T> * static_cast<double>(rounds);
+}
+
+template <class T>
+constexpr pymlp::KernelTable<T> table = {
+    PYMLP_ISA_NAME,     lanes<T>,    max_tile_rows,          gemm<T>, update<T>,  update_bias<T>,
+    transpose_panel<T>, activate<T>, multiply_derivative<T>, loss<T>, predict<T>, sum_squares<T>,
+    fma_rounds<T>,
+};
+
+}  // namespace

@@ -1,0 +1,71 @@
+// Register-tiled matrix product of a block of rows with one panel.
+#pragma once
+
+namespace {
+
+// Rows of a tile: as many as leave registers for one row of the panel and a broadcast.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int max_tile_rows = 14;  // 28 accumulators of 32 registers
+#else
+constexpr int max_tile_rows = 6;  // 12 accumulators of 16 registers
+#endif
+
+// acc[r][v] += sum_k a[r * a_row + k * a_depth] * b[k][v], k ascending
+template <class T, int Rows, int Vectors>
+PYMLP_INLINE void accumulate(Vec<T> (&acc)[Rows][Vectors], Index depth, const T* a, Index a_row,
+                             Index a_depth, const T* b, Index ldb) {
+    for (Index k = 0; k < depth; ++k) {
+        Vec<T> bk[Vectors];
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) bk[v] = load(b + v * lanes<T>);
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r) {
+            const Vec<T> ark = broadcast(a[r * a_row]);
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; ++v) acc[r][v] += ark * bk[v];
+        }
+        a += a_depth;
+        b += ldb;
+    }
+}
+
+template <class T, int Rows, int Vectors>
+void gemm_tile(const GemmArgs<T>& g, Index row) {
+    Vec<T> acc[Rows][Vectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) acc[r][v] = g.bias ? load(g.bias + v * lanes<T>) : Vec<T>{};
+    accumulate<T, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, Vectors * lanes<T>);
+    T* c = g.c + row * g.ldc;
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) store(c + r * g.ldc + v * lanes<T>, acc[r][v]);
+}
+
+// Calls tile<Rows>(...) for a number of rows known at run time only.
+template <class T, int Vectors, int Rows = max_tile_rows>
+PYMLP_INLINE void gemm_rows(const GemmArgs<T>& g, Index row, Index rows) {
+    if constexpr (Rows > 0) {
+        if (rows == Rows) return gemm_tile<T, Rows, Vectors>(g, row);
+        gemm_rows<T, Vectors, Rows - 1>(g, row, rows);
+    }
+}
+
+template <class T, int Vectors>
+void gemm_panel(const GemmArgs<T>& g) {
+    // 50 rows are 13 + 13 + 12 + 12: blocks of nearly one size keep every tile's FMA chains long enough
+    const Index blocks = (g.rows + max_tile_rows - 1) / max_tile_rows;
+    for (Index i = 0; i < blocks; ++i) {
+        const Index first = g.rows * i / blocks, last = g.rows * (i + 1) / blocks;
+        gemm_rows<T, Vectors>(g, first, last - first);
+    }
+}
+
+template <class T>
+void gemm(const GemmArgs<T>& g) {
+    g.vectors == 2 ? gemm_panel<T, 2>(g) : gemm_panel<T, 1>(g);
+}
+
+}  // namespace

@@ -1,0 +1,80 @@
+// A network's parameters in panels, and its passes over a block of rows.
+#pragma once
+
+#include <vector>
+
+#include "kernels/table.hpp"
+#include "network/buffer.hpp"
+#include "network/panels.hpp"
+
+namespace pymlp {
+
+// One layer's parameters, or anything of their shape (the optimizer's moments).
+template <class T>
+struct Layer {
+    Panels panels;      // (n_in, n_out)
+    Buffer<T> weights;  // panels
+    Buffer<T> bias;     // (padded n_out)
+
+    Layer(Index n_in, Index n_out, Index lanes);
+    Index n_in() const { return panels.rows; }
+    Index n_out() const { return panels.columns; }
+    // row-major coefs: (n_in, n_out), intercepts: (n_out)
+    void load(const T* coefs, const T* intercepts);
+    void store(T* coefs, T* intercepts) const;
+};
+
+template <class T>
+struct Network {
+    std::vector<Layer<T>> layers;
+    Activation activation;  // of the hidden layers
+    Loss loss;              // decides the output activation
+
+    // units: (n_features, hidden..., n_outputs)
+    Network(const std::vector<Index>& units, Activation activation_, Loss loss_);
+    Index n_features() const { return layers.front().n_in(); }
+    Index n_outputs() const { return layers.back().n_out(); }
+    Index widest() const;  // padded columns of the widest layer
+    bool finite() const;   // no parameter is infinite or NaN
+};
+
+// Row length of a matrix whose rows are read side by side: an odd number of cache lines, so that the rows of
+// a tile do not fall into one set of the cache.
+template <class T>
+Index row_stride(Index columns);
+
+// Rows first..last of one panel: out = activation(a w + b). Pass `output` to leave out the activation.
+template <class T>
+void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const T* a, Index lda, T* out,
+                   Index ldo);
+
+// Outputs before the output activation for `rows` rows of x, through two scratch matrices of `rows` rows of
+// row_stride(widest). Returns the one that holds the result.
+template <class T>
+T* forward_rows(const Network<T>& network, Index rows, const T* x, Index ldx, T* scratch_a, T* scratch_b);
+
+// predictions: (n, n_outputs), row-major; x: (n, n_features)
+template <class T>
+void predict(const Network<T>& network, Index n, const T* x, T* predictions, int n_threads);
+
+// Labelled samples, borrowed. x: (rows, n_features) row-major; labels (rows) for softmax, else targets
+// (rows, n_outputs).
+template <class T>
+struct Dataset {
+    Index n;  // samples: rows, or the length of `order`
+    const T* x;
+    const std::int32_t* labels;
+    const T* targets;
+    const T* sample_weight;     // (rows) or null
+    const std::int64_t* order;  // (n) row of each sample, or null for 0, 1, 2, ...
+};
+
+struct Evaluation {
+    double loss;      // weighted mean over the samples, without the penalty
+    double accuracy;  // of classifiers, likewise
+};
+// `data` has no order.
+template <class T>
+Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_threads);
+
+}  // namespace pymlp

@@ -1,0 +1,46 @@
+// How the columns of a matrix are cut into panels (kernels/table.hpp), and how panels are shared out.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/table.hpp"
+
+namespace pymlp {
+
+inline Index round_up(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+struct Panels {
+    Index rows, columns, lanes;
+
+    Index width() const { return 2 * lanes; }
+    Index count() const { return (columns + width() - 1) / width(); }
+    Index first_column(Index p) const { return p * width(); }
+    Index vectors(Index p) const { return columns - first_column(p) > lanes ? 2 : 1; }
+    Index offset(Index p) const { return first_column(p) * rows; }  // elements before panel p
+    Index padded_columns() const { return (count() - 1) * width() + vectors(count() - 1) * lanes; }
+    Index size() const { return padded_columns() * rows; }
+};
+
+// Calls f(panel, first_row, last_row) for the part of `member` of `members`: a contiguous run of panels, the
+// same in every step, so that a core keeps its weights in its own cache. Where the run begins or ends
+// inside a panel, the panel is split between neighbours at a multiple of `align` rows.
+template <class F>
+void for_each_share(const Panels& panels, Index rows, Index align, int member, int members, F f) {
+    Index vectors = 0;
+    for (Index p = 0; p < panels.count(); ++p) vectors += panels.vectors(p);
+    // in units of one vector in one row
+    const Index begin = vectors * rows * member / members, end = vectors * rows * (member + 1) / members;
+    Index before = 0;
+    for (Index p = 0; p < panels.count(); ++p) {
+        const auto row_at = [&](Index boundary) {
+            const Index row = (boundary - before) / panels.vectors(p);
+            return std::clamp<Index>((row + align / 2) / align * align, 0, rows);
+        };
+        const Index first = begin <= before ? 0 : row_at(begin);
+        const Index last = end >= before + panels.vectors(p) * rows ? rows : end <= before ? 0 : row_at(end);
+        if (first < last) f(p, first, last);
+        before += panels.vectors(p) * rows;
+    }
+}
+
+}  // namespace pymlp

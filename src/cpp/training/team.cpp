@@ -1,0 +1,113 @@
+#include "training/team.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace pymlp {
+namespace {
+
+// libgomp's threads do not exist in a forked child, and waiting for them would never end: a child of a
+// process that used a team computes on its one thread, with the same bits.
+std::atomic<bool> team_was_used{false};
+std::atomic<bool> forked{false};
+
+void register_fork_handler() {
+#if defined(__unix__) || defined(__APPLE__)
+    static const int once = pthread_atfork(nullptr, nullptr, [] {
+        if (team_was_used) forked = true;
+    });
+    (void)once;
+#endif
+}
+
+// Velocities of inputs that are always zero decay into denormal numbers, which some processors handle a
+// hundred times slower; here they count as zero.
+class FlushDenormals {
+  public:
+#if defined(__x86_64__)
+    FlushDenormals() : saved_(_mm_getcsr()) {
+        _mm_setcsr(saved_ | 0x8040);
+    }  // flush-to-zero, denormals-are-zero
+    ~FlushDenormals() { _mm_setcsr(saved_); }
+
+  private:
+    unsigned saved_;
+#else
+    FlushDenormals() {}
+#endif
+};
+
+void pause() {
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+void run_member(int index, int count, Barrier& barrier, const std::function<void(Member&)>& body) {
+    const FlushDenormals guard;
+    Member me{index, count, barrier};
+    body(me);
+}
+
+}  // namespace
+
+void Barrier::wait() {
+    if (count_ == 1) return;
+    constexpr int spins = 4096;  // tens of microseconds, then another process may need the core more
+    const unsigned generation = generation_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == count_ - 1) {
+        arrived_.store(0, std::memory_order_relaxed);
+        generation_.store(generation + 1, std::memory_order_release);
+        return;
+    }
+    for (int spin = 0; generation_.load(std::memory_order_acquire) == generation; ++spin)
+        spin < spins ? pause() : std::this_thread::yield();
+}
+
+int max_threads(int requested) {
+    if (forked) return 1;
+#ifdef _OPENMP
+    return requested > 0 ? requested : omp_get_max_threads();
+#else
+    (void)requested;
+    return 1;
+#endif
+}
+
+int team_size(int requested, double work) {
+    constexpr double work_per_thread = 1e5;  // about a microsecond, two barriers
+    const int useful = static_cast<int>(std::min(work / work_per_thread, 1e6));
+    return std::clamp(useful, 1, std::max(1, max_threads(requested)));
+}
+
+void run_team(int members, const std::function<void(Member&)>& body) {
+    Barrier barrier;
+#ifdef _OPENMP
+    if (members > 1) {
+        register_fork_handler();
+        team_was_used = true;
+#pragma omp parallel num_threads(members)
+        {
+#pragma omp single
+            barrier.reset(omp_get_num_threads());  // OpenMP may give fewer than asked for
+            run_member(omp_get_thread_num(), omp_get_num_threads(), barrier, body);
+        }
+        return;
+    }
+#endif
+    run_member(0, 1, barrier, body);
+}
+
+}  // namespace pymlp

@@ -1,0 +1,129 @@
+"""The epochs of a fit: progress, early stopping, schedules and divergence."""
+
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import shuffle
+
+from ._engine import Engine, Samples
+from ._optimizers import Parameters
+
+if TYPE_CHECKING:
+    from ._base import BaseMLP
+
+STACK_LEVEL = 7  # from here to the caller of fit, through scikit-learn's decorator
+
+
+def run_epochs(
+    est: "BaseMLP",
+    engine: Engine,
+    train: Samples,
+    rows: NDArray[np.int64],
+    *,
+    validation: Samples | None,
+    best: Parameters | None,
+    incremental: bool,
+) -> None:
+    """Train until the estimator's rules say stop, and set its fitted attributes.
+
+    Parameters
+    ----------
+    est : BaseMLP
+    engine : Engine
+    train : Samples
+    rows : ndarray of shape (n,)
+        Rows of ``train`` that are trained on.
+    validation : Samples or None
+        Evaluated after each epoch.
+    best : Parameters or None
+        Where early stopping keeps the best weights; None without it.
+    incremental : bool
+        One epoch only, as partial_fit does.
+    """
+    optimizer = engine.optimizer
+    est.n_iter_ = 0
+    for _ in range(1 if incremental else est.max_iter):
+        start = time.perf_counter()
+        if est.shuffle:
+            rows = shuffle(rows, random_state=est._random_state)
+        learning_rate = optimizer.epoch_learning_rate
+        est.loss_, accuracy = engine.run_epoch(train, rows)
+        est.n_iter_ += 1
+        est.t_ += len(rows)
+        est.loss_curve_.append(est.loss_)
+        if est.verbose:
+            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        epoch = {"loss": est.loss_, **est._training_metrics(accuracy)}
+        if validation is not None:
+            epoch |= est._validation_metrics(engine, validation)
+        epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
+        for name, value in epoch.items():
+            est.history_.setdefault(name, []).append(value)
+
+        if best is None:
+            _follow_loss(est)
+        else:
+            _follow_score(est, epoch[est._validation_score], engine.parameters, best)
+        optimizer.end_epoch(est.t_)
+        if not np.isfinite(est.loss_):
+            _report_divergence(est, learning_rate)
+            return
+        if est._no_improvement_count > est.n_iter_no_change:
+            what = "Training loss" if best is None else "Validation score"
+            message = (
+                f"{what} did not improve more than tol={est.tol:f} for "
+                f"{est.n_iter_no_change} consecutive epochs."
+            )
+            if optimizer.wants_to_stop(message, bool(est.verbose)):
+                return
+            est._no_improvement_count = 0
+    if not incremental:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=STACK_LEVEL,
+        )
+
+
+def _follow_loss(est: "BaseMLP") -> None:
+    """Count epochs whose loss is not better than the best by ``tol``."""
+    assert est.best_loss_ is not None
+    stalled = est.loss_ > est.best_loss_ - est.tol
+    est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
+    est.best_loss_ = min(est.best_loss_, est.loss_)
+
+
+def _follow_score(est: "BaseMLP", score: float, current: Parameters, best: Parameters) -> None:
+    """Count epochs whose score is not better than the best by ``tol``; keep the best weights."""
+    assert est.validation_scores_ is not None
+    assert est.best_validation_score_ is not None
+    est.validation_scores_.append(score)
+    if est.verbose:
+        print(f"Validation score: {score:f}")
+    stalled = score < est.best_validation_score_ + est.tol
+    est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
+    if score > est.best_validation_score_:
+        est.best_validation_score_ = score
+        best.assign(current)
+
+
+def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
+    reason = (
+        f"the loss of epoch {est.n_iter_} is {est.loss_} at a learning rate of {learning_rate:g}"
+    )
+    if est.n_iter_ == 1 and not est.early_stopping:
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            f"values and need to be preprocessed. In detail: {reason}."
+        )
+    warnings.warn(
+        f"Training diverged and was stopped: {reason}. The weights of the last finite epoch are "
+        "kept; a smaller learning_rate_init or scaled input may help.",
+        ConvergenceWarning,
+        stacklevel=STACK_LEVEL,
+    )

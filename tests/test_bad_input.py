@@ -1,0 +1,494 @@
+"""Bad input gets scikit-learn's error or a clear one of our own; odd but sound input is handled.
+
+Where scikit-learn has an error for a case, it is raised here too and its words are the expectation.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn import neural_network
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+
+import pymlp
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+)
+
+NAMES = ["MLPClassifier", "MLPRegressor"]
+EVERY_ESTIMATOR = pytest.mark.parametrize("name", NAMES)
+
+rng = np.random.default_rng(0)
+X = rng.integers(-8, 9, size=(60, 5)) / 4  # exact in every floating-point type
+LABELS = np.arange(60) % 3
+Y = X[:, 0] - X[:, 1] ** 2
+
+
+def build(name: str, module: Any = pymlp, **params: Any) -> Any:
+    defaults = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0, "batch_size": 20}
+    return getattr(module, name)(**defaults | params)
+
+
+def target(name: str) -> np.ndarray:
+    return LABELS if name == "MLPClassifier" else Y
+
+
+def weights(model: Any) -> np.ndarray:
+    return np.concatenate([np.ravel(w) for w in [*model.coefs_, *model.intercepts_]])
+
+
+def assert_same_error(act: Callable[[Any], Any]) -> None:
+    """``act(module)`` raises the same error with scikit-learn's estimators and with ours."""
+    with pytest.raises(Exception, match=".") as theirs:
+        act(neural_network)
+    with pytest.raises(theirs.type, match=f"^{re.escape(str(theirs.value))}$"):
+        act(pymlp)
+
+
+def put(rows: np.ndarray, value: Any) -> np.ndarray:
+    """A copy of an array with one value replaced."""
+    rows = rows.astype(object if isinstance(value, str) else np.result_type(rows, float))
+    rows[(7,) + (2,) * (rows.ndim - 1)] = value
+    return rows
+
+
+# Data
+
+BAD_X = {
+    "one dimension": X[:, 0],
+    "three dimensions": X[None],
+    "no rows": X[:0],
+    "no columns": X[:, :0],
+    "a number": 3.0,
+    "NaN": put(X, np.nan),
+    "infinity": put(X, np.inf),
+    "minus infinity": put(X, -np.inf),
+    "a string": put(X, "three"),
+    "complex": X * 1j,
+    "strings": np.full((60, 5), "a"),
+    "ragged": [[1.0, 2.0]] * 59 + [[1.0]],
+    "a matrix": np.asmatrix(X),
+    "dates": np.full((60, 5), np.datetime64("2020-01-01")),
+    "too few": X[:50],
+}
+BAD_Y: dict[str, tuple[str, Any]] = {
+    "too short": ("MLPClassifier", LABELS[:50]),
+    "none": ("MLPClassifier", None),
+    "real numbers": ("MLPClassifier", X[:, 0] + 0.1),
+    "NaN labels": ("MLPClassifier", put(LABELS, np.nan)),
+    "labels of two kinds": ("MLPClassifier", put(LABELS, "three")),
+    "labels in three dimensions": ("MLPClassifier", np.zeros((60, 2, 2), dtype=int)),
+    "too short for the regressor": ("MLPRegressor", Y[:50]),
+    "none for the regressor": ("MLPRegressor", None),
+    "NaN": ("MLPRegressor", put(Y, np.nan)),
+    "infinity": ("MLPRegressor", put(Y, np.inf)),
+    "complex": ("MLPRegressor", Y * 1j),
+    "words": ("MLPRegressor", put(Y, "three")),
+    "three dimensions": ("MLPRegressor", np.zeros((60, 2, 2))),
+}
+BAD_WEIGHTS: dict[str, Any] = {
+    "too short": np.ones(50),
+    "two dimensions": np.ones((60, 2)),
+    "NaN": put(np.ones(60), np.nan),
+    "infinity": put(np.ones(60), np.inf),
+    "strings": ["a"] * 60,
+    "all zero": np.zeros(60),
+}
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("case", BAD_X)
+def test_bad_x(case: str, name: str) -> None:
+    assert_same_error(lambda module: build(name, module).fit(BAD_X[case], target(name)))
+
+
+@pytest.mark.parametrize("case", BAD_Y)
+def test_bad_y(case: str) -> None:
+    name, y = BAD_Y[case]
+    assert_same_error(lambda module: build(name, module).fit(X, y))
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_bad_sample_weight(case: str, name: str) -> None:
+    weight = BAD_WEIGHTS[case]
+    assert_same_error(lambda m: build(name, m).fit(X, target(name), sample_weight=weight))
+
+
+BAD_X_FOR_PREDICT = BAD_X | {"too narrow": X[:, :3], "too wide": np.c_[X, X]}
+del BAD_X_FOR_PREDICT["too few"]
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("case", BAD_X_FOR_PREDICT)
+def test_bad_x_for_predict(case: str, name: str) -> None:
+    rows = BAD_X_FOR_PREDICT[case]
+    assert_same_error(lambda module: build(name, module).fit(X, target(name)).predict(rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("MLPClassifier", "predict"), ("MLPRegressor", "predict")]
+    + [("MLPClassifier", "predict_proba"), ("MLPClassifier", "predict_log_proba")],
+)
+def test_predict_before_fit(method: str, name: str) -> None:
+    assert_same_error(lambda module: getattr(build(name, module), method)(X))
+
+
+OWN_ERRORS: dict[str, tuple[str, Any, Any, dict[str, Any], str]] = {
+    "sparse X": ("MLPClassifier", sparse.csr_array(X), LABELS, {}, "[Ss]parse"),
+    "multilabel y": ("MLPClassifier", X, np.eye(3, dtype=int)[LABELS], {}, "[Mm]ulti-?label"),
+    "two label columns": ("MLPClassifier", X, np.c_[LABELS, LABELS], {}, "[Mm]ulti-?output"),
+    "string targets": ("MLPRegressor", X, LABELS.astype(str), {}, "numeric|string|dtype"),
+    "negative counts": ("MLPRegressor", X, -np.ones(60), {"loss": "poisson"}, "poisson"),
+    "beyond float32": ("MLPClassifier", 1e300 * X, LABELS, {"precision": "float32"}, "float32"),
+    "y beyond float32": ("MLPRegressor", X, 1e300 * Y, {"precision": "float32"}, "float32"),
+}
+
+
+@pytest.mark.parametrize("case", OWN_ERRORS)
+def test_errors_of_our_own(case: str) -> None:
+    name, rows, y, params, message = OWN_ERRORS[case]
+    with pytest.raises((ValueError, TypeError, NotImplementedError), match=message):
+        build(name, **params).fit(rows, y)
+
+
+BAD_VALIDATION: dict[str, tuple[str, Any, Any]] = {
+    "other width": ("MLPClassifier", X[:, :3], LABELS),
+    "one dimension": ("MLPClassifier", X[:, 0], LABELS),
+    "lengths differ": ("MLPClassifier", X, LABELS[:50]),
+    "no rows": ("MLPClassifier", X[:0], LABELS[:0]),
+    "NaN": ("MLPClassifier", put(X, np.nan), LABELS),
+    "unseen class": ("MLPClassifier", X, LABELS + 1),
+    "other kind of label": ("MLPClassifier", X, np.array(["a", "b", "c"])[LABELS]),
+    "infinite y": ("MLPRegressor", X, put(Y, np.inf)),
+    "more outputs": ("MLPRegressor", X, np.c_[Y, Y]),
+}
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize("case", BAD_VALIDATION)
+def test_bad_validation_set(case: str, early_stopping: bool) -> None:
+    name, X_val, y_val = BAD_VALIDATION[case]
+    model = build(name, early_stopping=early_stopping)
+    with pytest.raises(ValueError, match="."):
+        model.fit(X, target(name), X_val=X_val, y_val=y_val)
+
+
+# Parameters
+
+BAD_PARAMETERS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": [0, -1, 1.5, None, "9", (0,), [5, -3]],
+    "activation": ["gelu", None, 3],
+    "solver": ["sgdd", None],
+    "alpha": [-1e-9, np.nan, "0", None],
+    "batch_size": [0, -5, 1.5, "all", None],
+    "learning_rate": ["warmup", 0.1],
+    "learning_rate_init": [0, -0.1, np.nan, "0.1"],
+    "power_t": [-0.5, "a"],
+    "max_iter": [0, -1, 2.5, None],
+    "shuffle": ["yes", None, 2],
+    "random_state": ["seed", -1, 1.5],
+    "tol": [-1e-4, None],
+    "verbose": ["loud", -1],
+    "warm_start": ["yes", None],
+    "momentum": [-0.1, 1.1, None],
+    "nesterovs_momentum": ["yes", None],
+    "early_stopping": ["yes", None],
+    "validation_fraction": [-0.1, 1.0, None],
+    "beta_1": [-0.1, 1.0],
+    "beta_2": [-0.1, 1.0],
+    "epsilon": [0.0, -1e-8, None],
+    "n_iter_no_change": [0, 1.5, None],
+    "max_fun": [0, 1.5],
+}
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [(key, value) for key, values in BAD_PARAMETERS.items() for value in values],
+    ids=repr,
+)
+def test_bad_parameters(parameter: str, value: Any, name: str) -> None:
+    """In the same words but for what is allowed: ours may allow more."""
+    with pytest.raises(ValueError, match=parameter) as theirs:
+        build(name, neural_network, **{parameter: value}).fit(X, target(name))
+    words = str(theirs.value).partition(" must be ")[0]
+    with pytest.raises(theirs.type, match=f"^{re.escape(words)} must be ") as ours:
+        build(name, **{parameter: value}).fit(X, target(name))
+    assert str(ours.value).rpartition(" Got ")[2] == str(theirs.value).rpartition(" Got ")[2]
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("n_threads", 0), ("n_threads", -3), ("n_threads", 1.5), ("n_threads", "two")]
+    + [("precision", "half"), ("precision", 32), ("precision", np.float32)],
+    ids=repr,
+)
+def test_bad_parameters_of_our_own(parameter: str, value: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=f"The '{parameter}' parameter of {name} must be .* Got "):
+        build(name, **{parameter: value}).fit(X, target(name))
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("sizes", [(1.5,), ("a",), (None,), [[3]], (np.nan,), (4, 2.0)], ids=str)
+def test_hidden_layer_sizes_that_are_no_integers(sizes: Any, name: str) -> None:
+    with pytest.raises((ValueError, TypeError), match="hidden_layer_sizes"):
+        build(name, hidden_layer_sizes=sizes).fit(X, target(name))
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(2**40,), (2**62,), (2**70,), (3, 2**62), (2**40, 2**40)])
+def test_huge_widths(sizes: tuple[int, ...], precision: str, name: str) -> None:
+    """More than the address space holds, and more than 64 bits count."""
+    with pytest.raises((MemoryError, ValueError), match="."):
+        build(name, hidden_layer_sizes=sizes, precision=precision).fit(X, target(name))
+
+
+@EVERY_ESTIMATOR
+def test_other_huge_numbers(name: str) -> None:
+    model = build(name, max_iter=2**70, n_iter_no_change=2, tol=1e6).fit(X, target(name))
+    assert model.n_iter_ == 4  # the first epoch always is progress
+    for batch_size in (61, 2**40, 2**70):
+        with pytest.warns(UserWarning, match="It is going to be clipped"):
+            clipped = build(name, batch_size=batch_size).fit(X, target(name))
+        assert clipped.loss_curve_ == build(name, batch_size=60).fit(X, target(name)).loss_curve_
+
+
+# Sequences of calls
+
+WRONG_CALLS: dict[str, Callable[[Any], Any]] = {
+    "no classes": lambda m: build("MLPClassifier", m).partial_fit(X, LABELS),
+    "unseen class at once": lambda m: build("MLPClassifier", m).partial_fit(
+        X, LABELS, classes=[0, 1]
+    ),
+    "other classes": lambda m: (
+        build("MLPClassifier", m)
+        .partial_fit(X, LABELS, classes=[0, 1, 2])
+        .partial_fit(X, LABELS, classes=[0, 1, 2, 3])
+    ),
+    "other width": lambda m: build("MLPRegressor", m).fit(X, Y).partial_fit(X[:, :3], Y),
+    "early stopping": lambda m: build("MLPRegressor", m, early_stopping=True).partial_fit(X, Y),
+    "warm start, other classes": lambda m: (
+        build("MLPClassifier", m, warm_start=True).fit(X, LABELS).fit(X[:2], LABELS[:2])
+    ),
+    "warm start, other width": lambda m: (
+        build("MLPRegressor", m, warm_start=True).fit(X, Y).fit(X[:, :3], Y)
+    ),
+    "one row to validate": lambda m: build("MLPRegressor", m, early_stopping=True).fit(
+        X[:10], Y[:10]
+    ),
+    "nothing to validate": lambda m: build(
+        "MLPRegressor", m, early_stopping=True, validation_fraction=0.0
+    ).fit(X, Y),
+    "a class with one row": lambda m: build("MLPClassifier", m, early_stopping=True).fit(
+        X, np.arange(60) == 3
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_CALLS)
+def test_wrong_calls(case: str) -> None:
+    assert_same_error(WRONG_CALLS[case])
+
+
+def test_a_wrong_partial_fit_leaves_the_model_as_it_was() -> None:
+    clf = build("MLPClassifier").fit(X, LABELS)
+    before = weights(clf)
+    for rows, y in ((X, LABELS + 1), (X[:, :3], LABELS), (put(X, np.nan), LABELS), (X, Y)):
+        with pytest.raises(ValueError, match="."):
+            clf.partial_fit(rows, y)
+    np.testing.assert_array_equal(weights(clf), before)
+    assert len(clf.loss_curve_) == 3
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"solver": "sgd"},
+        {"hidden_layer_sizes": (9,)},
+        {"hidden_layer_sizes": (4, 4)},
+        {"activation": "tanh", "precision": "float32", "batch_size": 1},
+    ],
+    ids=str,
+)
+def test_parameters_changed_between_calls(change: dict[str, Any], name: str) -> None:
+    """Not a use that means much, so what counts is a sound model or a clear error."""
+    model = build(name, warm_start=True).fit(X, target(name)).set_params(**change)
+    for train in (model.partial_fit, model.fit):
+        try:
+            train(X, target(name))
+        except ValueError as error:
+            assert re.search("hidden_layer_sizes|coefs_", str(error))  # noqa: PT017
+        assert np.isfinite(weights(model)).all()
+        assert model.predict(X).shape == (60,)
+
+
+Tamper = Callable[[Any], None]
+TAMPERED: dict[str, Tamper] = {
+    "a layer too few": lambda m: m.coefs_.pop(),
+    "a layer too many": lambda m: m.coefs_.append(m.coefs_[-1]),
+    "no layers": lambda m: vars(m).update(coefs_=[], intercepts_=[]),
+    "intercepts missing": lambda m: m.intercepts_.pop(0),
+    "input too narrow": lambda m: m.coefs_.__setitem__(0, m.coefs_[0][:3]),
+    "input too wide": lambda m: m.coefs_.__setitem__(0, np.ones((9, 4))),
+    "layers that do not meet": lambda m: m.coefs_.__setitem__(0, np.ones((5, 3))),
+    "other number of outputs": lambda m: m.coefs_.__setitem__(1, np.ones((4, 7))),
+    "all of another width": lambda m: vars(m).update(
+        coefs_=[np.ones((5, 2)), np.ones((2, 7))], intercepts_=[np.ones(2), np.ones(7)]
+    ),
+    "one dimension": lambda m: m.coefs_.__setitem__(0, m.coefs_[0].ravel()),
+    "three dimensions": lambda m: m.coefs_.__setitem__(0, m.coefs_[0][None]),
+    "short intercepts": lambda m: m.intercepts_.__setitem__(0, np.ones(3)),
+    "long intercepts": lambda m: m.intercepts_.__setitem__(1, np.ones(99)),
+    "intercepts as a column": lambda m: m.intercepts_.__setitem__(0, np.ones((4, 1))),
+    "strings": lambda m: m.coefs_.__setitem__(0, np.full((5, 4), "a")),
+    "complex": lambda m: m.coefs_.__setitem__(0, np.full((5, 4), 1j)),
+    "nothing": lambda m: m.coefs_.__setitem__(0, None),
+    "ragged": lambda m: m.coefs_.__setitem__(0, [[1.0, 2.0], [3.0]]),
+}
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("case", TAMPERED)
+def test_tampered_weights(case: str, name: str) -> None:
+    model = build(name).fit(X, target(name))
+    TAMPERED[case](model)
+    with pytest.raises(ValueError, match="coefs_|intercepts_"):
+        model.predict(X)
+    with pytest.raises(ValueError, match="coefs_|intercepts_"):
+        model.partial_fit(X, target(name))
+
+
+def test_odd_but_sound_weights() -> None:
+    reg = build("MLPRegressor", alpha=0.0).fit(X, Y)
+    expected = reg.predict(X)
+    reg.coefs_ = [w.astype(np.float32) for w in reg.coefs_]
+    np.testing.assert_allclose(reg.predict(X), expected, rtol=1e-4, atol=1e-5)
+    reg.coefs_[0][...] = np.nan
+    assert np.isnan(reg.predict(X)).all()
+
+
+# Sound data in odd wrappings
+
+
+def unaligned(rows: np.ndarray) -> np.ndarray:
+    """A copy whose values start one byte off."""
+    raw = np.zeros(rows.nbytes + 1, dtype=np.uint8)
+    copy = raw[1:].view(rows.dtype).reshape(rows.shape)
+    copy[...] = rows
+    assert not copy.flags.aligned
+    return copy
+
+
+def read_only(rows: np.ndarray) -> np.ndarray:
+    copy = rows.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+WRAPPINGS: dict[str, Callable[[np.ndarray], Any]] = {
+    "Fortran order": np.asfortranarray,
+    "every other row": lambda rows: np.repeat(rows, 2, axis=0)[::2],
+    "every other column": lambda rows: np.repeat(rows, 2, axis=-1)[..., ::2],
+    "negative strides": lambda rows: np.flip(np.flip(rows).copy()),
+    "read-only": read_only,
+    "unaligned": unaligned,
+    "big-endian": lambda rows: rows.astype(rows.dtype.newbyteorder(">")),
+    "lists": lambda rows: rows.tolist(),
+    "objects": lambda rows: rows.astype(object),
+    "a data frame": lambda rows: pd.DataFrame(rows) if rows.ndim > 1 else pd.Series(rows),
+    "half precision": lambda rows: rows.astype(np.float16),
+    "extended precision": lambda rows: rows.astype(np.longdouble),
+}
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_wrappings_do_not_change_the_model(wrapping: str, name: str) -> None:
+    wrap = WRAPPINGS[wrapping]
+    y = LABELS.astype(float) if name == "MLPClassifier" else np.round(4 * Y) / 4
+    plain = build(name).fit(X, y, sample_weight=1 + LABELS / 2)
+    model = build(name).fit(wrap(X), wrap(y), sample_weight=wrap(1 + LABELS / 2))
+    np.testing.assert_array_equal(weights(model), weights(plain))
+    np.testing.assert_array_equal(model.predict(wrap(X)), plain.predict(X))
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("wrapping", list(WRAPPINGS)[:6])
+def test_wrappings_in_float32(wrapping: str, name: str) -> None:
+    rows = X.astype(np.float32)
+    plain, model = (build(name).fit(r, target(name)) for r in (rows, WRAPPINGS[wrapping](rows)))
+    np.testing.assert_array_equal(weights(model), weights(plain))
+    assert model.coefs_[0].dtype == np.float32
+
+
+@EVERY_ESTIMATOR
+def test_a_column_of_targets(name: str) -> None:
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        model = build(name).fit(X, target(name)[:, None])
+    assert model.predict(X).shape == (60,)
+
+
+@pytest.mark.parametrize("label", [0, 7, "a", True])
+def test_one_class(label: Any) -> None:
+    clf = build("MLPClassifier").fit(X, [label] * 60)
+    assert clf.classes_.tolist() == [label]
+    assert clf.predict(X).tolist() == [label] * 60
+
+
+@EVERY_ESTIMATOR
+def test_one_row(name: str) -> None:
+    model = build(name, batch_size="auto").fit(X[:1], target(name)[:1])
+    theirs = build(name, neural_network, batch_size="auto").fit(X[:1], target(name)[:1])
+    np.testing.assert_allclose(model.loss_curve_, theirs.loss_curve_)
+
+
+# Divergence
+
+
+def named_in(message: str) -> tuple[int, float]:
+    """The epoch and the learning rate that a message names."""
+    found = re.search(r"epoch (\d+).*learning[ _]rate\D*([\d.]+(?:e[+-]?\d+)?)", message, re.DOTALL)
+    assert found, message
+    return int(found[1]), float(found[2])
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_loss_that_overflows_in_the_first_epoch_is_an_error(precision: str, solver: str) -> None:
+    rate = 1e30 if solver == "sgd" else 1e300
+    reg = build("MLPRegressor", solver=solver, precision=precision, learning_rate_init=rate)
+    with pytest.raises(ValueError, match="epoch") as error:
+        reg.set_params(hidden_layer_sizes=(9, 9, 9, 9, 9)).fit(100 * X, Y)
+    assert named_in(str(error.value)) == (1, rate)
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_loss_that_overflows_later_ends_the_fit_with_a_warning(
+    early_stopping: bool, name: str
+) -> None:
+    params = {"solver": "sgd", "hidden_layer_sizes": (), "precision": "float32", "alpha": 1e4}
+    params |= {"batch_size": 60, "learning_rate_init": 1.0, "early_stopping": early_stopping}
+    params |= {"n_iter_no_change": 1000, "max_iter": 1000, "momentum": 0.0}
+    model, val = build(name, **params), {"X_val": X[40:], "y_val": target(name)[40:]}
+    with pytest.warns(ConvergenceWarning, match="epoch") as caught:
+        model.fit(X, target(name), **val)
+    assert len(caught) == 1
+    epoch, rate = named_in(str(caught[0].message))
+    assert 1 < epoch < 1000
+    assert rate == 1.0
+    assert np.isfinite(weights(model)).all()
+    assert np.isfinite(model.loss_curve_[: epoch - 1]).all()
+    before = build(name, **params | {"max_iter": epoch - 1}).fit(X, target(name), **val)
+    np.testing.assert_array_equal(weights(model), weights(before))

@@ -1,0 +1,245 @@
+"""The benchmark's arithmetic and its report; nothing here is timed, and no peer is imported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import __main__ as command
+from bench import report
+from bench.ceiling import Ceiling
+from bench.data import like_mnist
+from bench.jobs import LECTURE, Fit, Network, Predict
+from bench.peers import PEERS, REFERENCE, Peer
+from bench.timing import Result, paired_rounds
+from bench.worker import Worker, WorkerError
+
+CEILING = Ceiling(flops=200e9, bandwidth=20e9, barrier=1e-6)
+FIT = Fit(Network((784, 200, 10)), batch=50, samples=5_400)
+
+
+def fit_result(ceiling=CEILING, **seconds):
+    return Result(FIT, {peer: tuple(values) for peer, values in seconds.items()}, ceiling)
+
+
+class Fake:
+    """Stands for a worker, and keeps the order of all calls."""
+
+    def __init__(self, name, log):
+        self.name, self.log = name, log
+
+    def call(self, method, *arguments):
+        self.log.append((self.name, method, *arguments))
+        return float(len(self.log))
+
+
+class Accumulator:
+    """What a real worker runs in the tests."""
+
+    def __init__(self, start):
+        self.total = start
+
+    def add(self, value):
+        self.total += value
+        return self.total
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+def test_flops_of_an_epoch_by_hand():
+    # forward and weight gradient of both layers, back to the input of the second only
+    per_sample = 2 * (784 * 200 + 200 * 10) + 2 * (784 * 200 + 200 * 10) + 2 * 200 * 10
+    assert FIT.flops == 5_400 * per_sample
+    assert Fit(Network((784, 10)), 50, 5_400).flops == 5_400 * 4 * 784 * 10
+
+
+def test_flops_grow_with_rows_and_not_with_batch():
+    assert Fit(FIT.network, 1, 5_400).flops == FIT.flops
+    assert Predict(FIT.network, 3).flops == 3 * 2 * (784 * 200 + 200 * 10)
+
+
+def test_network_names_round_trip():
+    assert [net.name for net in LECTURE][-1] == "784-500-500-10"
+    assert Network.parse("784-500-500-10").hidden == (500, 500)
+    assert [net.learning_rate for net in LECTURE] == [0.05, 0.1, 0.1, 0.1, 0.1]
+
+
+@pytest.mark.parametrize("name", ["", "784", "784-", "10-784", "784-0-10", "784-x-10", "784--10"])
+def test_bad_network_names_are_refused(name):
+    with pytest.raises(ValueError, match="from 784 inputs to 10 classes"):
+        Network.parse(name)
+
+
+def test_data_are_like_mnist_and_repeatable():
+    data = like_mnist(samples=500)
+    assert data.X.shape == (500, 784)
+    assert data.X.dtype == np.float32
+    np.testing.assert_allclose(data.X.mean(axis=0), 0, atol=1e-6)
+    assert 0.75 < (data.X.min(axis=0) == data.X).mean() < 0.9  # black pixels
+    assert set(data.y) == set(range(10))
+    again = like_mnist(samples=500)
+    np.testing.assert_array_equal(again.X, data.X)
+    np.testing.assert_array_equal(again.y, data.y)
+    np.testing.assert_array_equal(data.rows(1_001)[500:], data.X[np.r_[:500, 0]])
+
+
+# --- results ------------------------------------------------------------------------------------
+
+
+def test_ratio_is_the_median_of_the_rounds_ratios():
+    result = fit_result(pymlp=[1.0, 2.0, 10.0], torch=[3.0, 8.0, 20.0])
+    assert result.ratio("torch", REFERENCE) == 3.0  # of 3, 4 and 2; the medians' ratio is 4
+    assert result.ratio("pymlp", REFERENCE) == 1.0
+    assert (result.median("torch"), result.best("torch")) == (8.0, 3.0)
+
+
+def test_without_the_reference_there_is_no_ratio():
+    assert fit_result(torch=[1.0]).ratio("torch", REFERENCE) is None
+
+
+def test_share_of_the_ceiling():
+    at_half_speed = 2 * FIT.flops / CEILING.flops
+    assert fit_result(pymlp=[at_half_speed]).share("pymlp") == pytest.approx(0.5)
+    assert fit_result(None, pymlp=[1.0]).share("pymlp") is None
+
+
+def test_the_best_of_two_ceilings():
+    assert CEILING.best(Ceiling(100e9, 30e9, 2e-6)) == Ceiling(200e9, 30e9, 1e-6)
+
+
+def test_rounds_are_interleaved_and_change_direction(monkeypatch):
+    monkeypatch.setattr("bench.timing.PAUSE", 0)
+    log = []
+    workers = {name: Fake(name, log) for name in ("a", "b")}
+    seconds = paired_rounds(workers, FIT, rounds=3, epochs=7)
+    assert log[:2] == [("a", "prepare", FIT, 7), ("b", "prepare", FIT, 7)]
+    assert "".join(name for name, *_ in log[2:]) == "abbaab"
+    assert seconds == {"a": (3, 6, 7), "b": (4, 5, 8)}
+
+
+# --- report -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (1.2345, "1,234 ms"),
+        (0.09996, "100 ms"),
+        (0.0123, "12.3 ms"),
+        (0.00999, "9.99 ms"),
+        (0.001, "1.00 ms"),
+        (0.0002631, "263 us"),
+        (9.87e-6, "9.87 us"),
+    ],
+)
+def test_durations_have_three_digits(seconds, expected):
+    assert report.duration(seconds) == expected
+
+
+def test_table_of_one_job():
+    lines = report.text(fit_result(pymlp=[0.030, 0.034, 0.032], torch=[0.15, 0.17, 0.32]))
+    title, header, pymlp, torch, ceiling = lines.splitlines()
+    assert title == "784-200-10, batch 50: an epoch of 5,400"
+    assert header.split() == ["peer", "median", "min", "to", "pymlp", "of", "ceiling"]
+    assert pymlp.split() == ["pymlp", "32.0", "ms", "30.0", "ms", "1.00x", "54", "%"]
+    assert torch.split() == ["torch", "170", "ms", "150", "ms", "5.00x", "10", "%"]
+    assert ceiling.startswith("ceiling: 17.3 ms; fp32 FMA 200 GFLOP/s, memory 20.0 GB/s")
+    assert len({len(line) for line in (header, pymlp, torch)}) == 1
+
+
+def test_markdown_has_a_row_a_job_and_a_column_a_peer():
+    predict = Result(Predict(FIT.network, 1), {"pymlp": (1e-5,), "torch": (6e-5,)}, None)
+    fits, calls = report.markdown(
+        [fit_result(pymlp=[0.032], torch=[0.16]), predict]
+    ).split("\n\n")  # fmt: skip
+    assert fits.splitlines() == [
+        "| An epoch of `fit` | pymlp | torch | at the ceiling |",
+        "|---|---:|---:|---:|",
+        "| 784-200-10, batch 50 | 32.0 ms (54 %) | 160 ms (5.00x, 11 %) | 17.3 ms |",
+    ]
+    assert calls.splitlines()[2] == "| 784-200-10, 1 row | 10.0 us | 60.0 us (6.00x) | - |"
+
+
+def test_json_holds_every_round():
+    run = report.Run(threads=2, rounds=1, epochs=3, data="none")
+    written = json.loads(json.dumps(report.as_json(run, [fit_result(pymlp=[0.5], torch=[1.0])])))
+    (result,) = written["results"]
+    assert (result["kind"], result["network"], result["batch"]) == ("fit", "784-200-10", 50)
+    assert result["peers"]["torch"]["seconds"] == [1.0]
+    assert result["peers"]["torch"]["ratio"] == 2.0
+    assert result["ceiling"]["flops"] == CEILING.flops
+    assert written["run"]["epochs"] == 3
+
+
+def test_picture_is_written(tmp_path):
+    pytest.importorskip("matplotlib")
+    from bench.picture import draw
+
+    run = report.Run(threads=2, rounds=1, epochs=3, data="none")
+    draw(run, [fit_result(pymlp=[0.03], torch=[0.16])], tmp_path / "bench.svg")
+    drawn = (tmp_path / "bench.svg").read_text()
+    for text in ("784-200-10", "30.0 ms", "160 ms  5.33x"):
+        assert f"<!-- {text} -->" in drawn
+
+
+# --- command and workers ------------------------------------------------------------------------
+
+
+def test_a_missing_peer_is_named_and_left_out(monkeypatch, capsys):
+    absent = Peer("absent", "absent", ("no_such_package_as_this",))
+    monkeypatch.setitem(PEERS, "absent", absent)
+    monkeypatch.setattr(command, "start_gauge", lambda threads, stack: (None, []))
+    with pytest.raises(SystemExit, match="nothing to measure"):
+        command.main(["--peers", "absent", "--threads", "1"])
+    assert "left out: absent (not installed: no_such_package_as_this)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rounds", "0"], "'0': expected a whole number from 1"),
+        (["--networks", "784-5"], "from 784 inputs to 10 classes"),
+        (["--threads", "100000"], "--threads 100000: this process may use"),
+        (["--batch", "5401"], "--batch 5401: there are 5400 samples"),
+    ],
+)
+def test_bad_options_are_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        command.parse(["--threads", "1", *arguments])
+    assert message in capsys.readouterr().err
+
+
+def test_jobs_are_networks_by_batches_then_predictions():
+    options = command.parse(["--threads", "1", "--networks", "784-10", "--batch", "1", "50"])
+    jobs = command.list_jobs(options, 5_400)
+    assert jobs[:2] == [Fit(LECTURE[0], 1, 5_400), Fit(LECTURE[0], 50, 5_400)]
+    assert {(job.network.name, job.rows) for job in jobs[2:]} == {
+        (name, rows)
+        for name in ("784-50-10", "784-200-10", "784-1000-10")
+        for rows in (1, 10_000)
+    }  # fmt: skip
+
+
+def test_a_worker_answers_and_reports_what_it_raises():
+    worker = Worker(Accumulator, 1, threads=1)
+    try:
+        assert worker.call("add", 2) == 3
+        assert worker.call("add", 2) == 5
+        with pytest.raises(WorkerError, match="TypeError"):
+            worker.call("add", "text")
+    finally:
+        worker.close()
+
+
+def test_the_command_imports_no_peer():
+    heavy = {"torch", "jax", "keras", "sklearn", "pymlp", "matplotlib"}
+    code = f"import sys, bench.__main__; print(sorted({heavy} & set(sys.modules)))"
+    root = Path(command.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

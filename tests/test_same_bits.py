@@ -1,0 +1,153 @@
+"""A result depends neither on the number of threads nor on the rows beside it, to the last bit."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+
+import pymlp
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+)
+
+ROWS = 157  # a prime: no block of rows divides it
+X, LABELS = make_classification(
+    ROWS, 23, n_informative=9, n_classes=3, n_clusters_per_class=1, random_state=0
+)
+SIGNAL = np.tanh(X[:, :2])  # two outputs
+WEIGHT = np.linspace(0.1, 2, ROWS)
+
+EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+EVERY_ESTIMATOR = pytest.mark.parametrize("estimator", ["MLPClassifier", "MLPRegressor"])
+
+FITS: dict[str, dict[str, Any]] = {
+    "no hidden layer": {"hidden_layer_sizes": (), "batch_size": 7},
+    "width 1": {"hidden_layer_sizes": (1,), "batch_size": 50},
+    "width 7": {"hidden_layer_sizes": (7,), "batch_size": ROWS},
+    "width 16": {"hidden_layer_sizes": (16,), "batch_size": 7},
+    "width 17": {"hidden_layer_sizes": (17,), "batch_size": 1},
+    "width 50": {"hidden_layer_sizes": (50,), "batch_size": 50, "shuffle": False},
+    "width 200": {"hidden_layer_sizes": (200,), "batch_size": 50},
+    "two layers": {"hidden_layer_sizes": (50, 17), "batch_size": 50, "activation": "tanh"},
+    "three layers": {"hidden_layer_sizes": (16, 1, 7), "batch_size": 7, "activation": "logistic"},
+    "early stopping": {"hidden_layer_sizes": (17, 7), "batch_size": 20, "early_stopping": True},
+    "no L2 term": {"hidden_layer_sizes": (17,), "batch_size": 20, "alpha": 0.0},
+}
+
+
+def train(estimator: str, dtype: type, **params: Any) -> Any:
+    """Four epochs of an estimator of that name, on rows that differ in weight."""
+    model = getattr(pymlp, estimator)(
+        **{"alpha": 0.01, "learning_rate_init": 0.002, "max_iter": 4, "random_state": 5} | params
+    )
+    y = LABELS if estimator == "MLPClassifier" else SIGNAL.astype(dtype)
+    return model.fit(X.astype(dtype), y, sample_weight=WEIGHT)
+
+
+def predict(model: Any, rows: np.ndarray) -> np.ndarray:
+    return getattr(model, "predict_proba", model.predict)(rows)
+
+
+def assert_same_bits(actual: Any, desired: Any, rows: np.ndarray) -> None:
+    for a, b in zip(
+        actual.coefs_ + actual.intercepts_, desired.coefs_ + desired.intercepts_, strict=True
+    ):
+        np.testing.assert_array_equal(a, b, strict=True)
+    assert actual.loss_curve_ == desired.loss_curve_
+    assert actual.validation_scores_ == desired.validation_scores_
+    np.testing.assert_array_equal(predict(actual, rows), predict(desired, rows), strict=True)
+
+
+@EVERY_ESTIMATOR
+@EVERY_DTYPE
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("case", FITS)
+def test_any_number_of_threads(case: str, solver: str, dtype: type, estimator: str) -> None:
+    params = FITS[case] | {"solver": solver}
+    alone = train(estimator, dtype, n_threads=1, **params)
+    assert np.isfinite(alone.loss_curve_).all()
+    for n_threads in (2, 3, 4, None):
+        model = train(estimator, dtype, n_threads=n_threads, **params)
+        assert_same_bits(model, alone, X.astype(dtype))
+
+
+@EVERY_DTYPE
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_work_large_enough_for_every_thread(solver: str, dtype: type) -> None:
+    """Were small steps kept on one thread, the other cases would compare it with itself."""
+    rng = np.random.default_rng(1)
+    wide, y = rng.normal(size=(300, 311)).astype(dtype), rng.integers(0, 10, 300)
+    models = [
+        pymlp.MLPClassifier(
+            (257, 130), solver=solver, batch_size=100, max_iter=2, random_state=0, n_threads=n
+        ).fit(wide, y)
+        for n in (1, 2, 3, 4)
+    ]
+    many = rng.normal(size=(3001, 311)).astype(dtype)
+    for model in models[1:]:
+        assert_same_bits(model, models[0], many)
+
+
+@EVERY_ESTIMATOR
+@EVERY_DTYPE
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_ten_repeats(solver: str, dtype: type, estimator: str) -> None:
+    params = {"solver": solver, "hidden_layer_sizes": (50, 17), "batch_size": 20, "n_threads": 3}
+    first = train(estimator, dtype, **params)
+    for _ in range(9):
+        assert_same_bits(train(estimator, dtype, **params), first, X.astype(dtype))
+
+
+@EVERY_DTYPE
+def test_partial_fit_on_any_number_of_threads(dtype: type) -> None:
+    models = []
+    for n_threads in (1, 2, 4):
+        model = pymlp.MLPClassifier((50, 17), batch_size=20, random_state=2, n_threads=n_threads)
+        for first in range(0, 120, 30):
+            rows = slice(first, first + 37)
+            model.partial_fit(X[rows].astype(dtype), LABELS[rows], classes=[0, 1, 2])
+        models.append(model)
+    for model in models[1:]:
+        assert_same_bits(model, models[0], X.astype(dtype))
+
+
+TARGETS: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {
+    "softmax": ("MLPClassifier", LABELS, {}),
+    "logistic": ("MLPClassifier", LABELS == 0, {}),
+    "identity": ("MLPRegressor", SIGNAL, {}),
+    "exp": ("MLPRegressor", LABELS, {"loss": "poisson"}),
+}
+
+
+@EVERY_DTYPE
+@pytest.mark.parametrize("sizes", [(), (17,), (50, 7)], ids=str)
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("output", TARGETS)
+def test_a_row_alone_or_among_others(
+    output: str, activation: str, sizes: tuple[int, ...], dtype: type
+) -> None:
+    estimator, y, params = TARGETS[output]
+    model = getattr(pymlp, estimator)(
+        hidden_layer_sizes=sizes, activation=activation, max_iter=1, random_state=0, **params
+    )
+    rows = X.astype(dtype)
+    together = predict(model.fit(rows, y), rows)
+    assert model.out_activation_ == output
+    for i in range(ROWS):
+        np.testing.assert_array_equal(predict(model, rows[i : i + 1])[0], together[i])
+    for size in (2, 3, 5, 8, 13, 14, 31, 50, 64, 100):
+        for start in range(0, ROWS - size, 1 + size // 2):
+            part = slice(start, start + size)
+            np.testing.assert_array_equal(predict(model, rows[part]), together[part])
+
+
+@EVERY_DTYPE
+def test_predictions_on_any_number_of_threads(dtype: type) -> None:
+    model = train("MLPClassifier", dtype, hidden_layer_sizes=(200, 17))
+    rows = np.random.default_rng(3).normal(size=(2011, X.shape[1])).astype(dtype)
+    alone = model.set_params(n_threads=1).predict_proba(rows)
+    for n_threads in (2, 3, 4, None):
+        threaded = model.set_params(n_threads=n_threads).predict_proba(rows)
+        np.testing.assert_array_equal(threaded, alone, strict=True)
