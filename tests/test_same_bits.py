@@ -1,8 +1,13 @@
-"""A result depends neither on the number of threads nor on the rows beside it, to the last bit."""
+"""To the last bit, a result depends on values alone.
 
+Not on the number of threads, nor on the rows beside it, nor on how the data lie in memory.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import make_classification
 
@@ -151,3 +156,65 @@ def test_predictions_on_any_number_of_threads(dtype: type) -> None:
     for n_threads in (2, 3, 4, None):
         threaded = model.set_params(n_threads=n_threads).predict_proba(rows)
         np.testing.assert_array_equal(threaded, alone, strict=True)
+
+
+# Data in odd wrappings
+
+
+def unaligned(rows: np.ndarray) -> np.ndarray:
+    """A copy whose values start one byte off."""
+    raw = np.zeros(rows.nbytes + 1, dtype=np.uint8)
+    copy = raw[1:].view(rows.dtype).reshape(rows.shape)
+    copy[...] = rows
+    assert not copy.flags.aligned
+    return copy
+
+
+def read_only(rows: np.ndarray) -> np.ndarray:
+    copy = rows.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+WRAPPINGS: dict[str, Callable[[np.ndarray], Any]] = {
+    "Fortran order": np.asfortranarray,
+    "every other row": lambda rows: np.repeat(rows, 2, axis=0)[::2],
+    "every other column": lambda rows: np.repeat(rows, 2, axis=-1)[..., ::2],
+    "negative strides": lambda rows: np.flip(np.flip(rows).copy()),
+    "read-only": read_only,
+    "unaligned": unaligned,
+    "a data frame": lambda rows: pd.DataFrame(rows) if rows.ndim > 1 else pd.Series(rows),
+    # from here on the type is another one, and float64 the one used
+    "big-endian": lambda rows: rows.astype(rows.dtype.newbyteorder(">")),
+    "lists": lambda rows: rows.tolist(),
+    "objects": lambda rows: rows.astype(object),
+    "half precision": lambda rows: rows.astype(np.float16),
+    "extended precision": lambda rows: rows.astype(np.longdouble),
+}
+
+
+SAME_TYPE = list(WRAPPINGS)[: list(WRAPPINGS).index("big-endian")]
+
+
+def quarters(rows: np.ndarray, dtype: type) -> np.ndarray:
+    """Rounded to values that every floating-point type holds."""
+    return (np.round(4 * rows) / 4).astype(dtype)
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    ("wrapping", "dtype"),
+    [(name, np.float64) for name in WRAPPINGS] + [(name, np.float32) for name in SAME_TYPE],
+)
+def test_however_the_data_lie_in_memory(wrapping: str, dtype: type, estimator: str) -> None:
+    wrap = WRAPPINGS[wrapping]
+    rows = quarters(X, dtype)
+    y = quarters(LABELS if estimator == "MLPClassifier" else SIGNAL, dtype)
+    weight = quarters(1 + WEIGHT, dtype)
+    params = {"max_iter": 3, "random_state": 0, "batch_size": 50}
+    plain, wrapped = (getattr(pymlp, estimator)(**params) for _ in range(2))
+    plain.fit(rows, y, sample_weight=weight)
+    wrapped_y = y if estimator == "MLPClassifier" else wrap(y)  # labels are no numbers
+    wrapped.fit(wrap(rows), wrapped_y, sample_weight=wrap(weight))
+    assert_same_bits(wrapped, plain, rows)
+    np.testing.assert_array_equal(predict(wrapped, wrap(rows)), predict(plain, rows))

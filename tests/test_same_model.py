@@ -296,6 +296,29 @@ def test_a_generator_as_random_state_is_drawn_from_alike() -> None:
     assert ours.model.random_state.randint(2**31) == theirs.model.random_state.randint(2**31)
 
 
+ODD_DATA: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
+    "one row": lambda y: (X[:1], y[:1]),
+    "one column": lambda y: (X[:, 12:13], y),
+    "one value": lambda y: (X, np.repeat(y[3:4], ROWS)),  # and so a single class
+    "a column of targets": lambda y: (X, y[:, None]),  # with a warning
+    "rows that are all alike": lambda y: (np.repeat(X[5:6], ROWS, axis=0), y),
+}
+
+
+@pytest.mark.parametrize("task", ["binary", "ten classes", "one output", "counts"])
+@pytest.mark.parametrize("data", ODD_DATA)
+def test_odd_data(data: str, task: str) -> None:
+    def fit_odd(model: Any, y: np.ndarray) -> None:
+        rows, targets = ODD_DATA[data](y)
+        predictions.append(model.fit(rows, targets).predict(rows))
+
+    predictions: list[np.ndarray] = []
+    ours, theirs = train_both(task, "adam", fit_odd, batch_size="auto")
+    np.testing.assert_allclose(ours.model.loss_curve_, theirs.model.loss_curve_, rtol=1e-9)
+    np.testing.assert_allclose(*predictions, rtol=1e-6)
+    assert ours.warned == theirs.warned
+
+
 @pytest.mark.parametrize("task", ["binary", "ten classes"])
 def test_losses_of_saturated_probabilities(task: str) -> None:
     """scikit-learn clips probabilities to [eps, 1 - eps], so a row's loss is 36 at most."""

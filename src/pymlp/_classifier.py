@@ -284,7 +284,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 f"y must hold one label a sample (binary or multiclass), got {kind} targets, which "
                 "this version of pymlp does not support."
             )
-        return column_or_1d(y, warn=True)
+        labels: Array = column_or_1d(y, warn=True)
+        return labels
 
     def _set_target(self, y: Array, *, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
@@ -308,7 +309,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             )
 
     def _encode(self, y: Array, dtype: Any) -> Array:
-        numbers: Array = np.searchsorted(self.classes_, y)
+        numbers = np.searchsorted(self.classes_, y)
         if self.n_outputs_ == 1:
             return numbers.astype(dtype).reshape(-1, 1)
         return numbers.astype(np.int32)

@@ -32,14 +32,16 @@ void for_each_share(const Panels& panels, Index rows, Index align, int member, i
     const Index begin = vectors * rows * member / members, end = vectors * rows * (member + 1) / members;
     Index before = 0;
     for (Index p = 0; p < panels.count(); ++p) {
+        const Index cells = panels.vectors(p) * rows;
         const auto row_at = [&](Index boundary) {
+            if (boundary <= before) return Index{0};
+            if (boundary >= before + cells) return rows;
             const Index row = (boundary - before) / panels.vectors(p);
-            return std::clamp<Index>((row + align / 2) / align * align, 0, rows);
+            return std::min((row + align / 2) / align * align, rows);
         };
-        const Index first = begin <= before ? 0 : row_at(begin);
-        const Index last = end >= before + panels.vectors(p) * rows ? rows : end <= before ? 0 : row_at(end);
+        const Index first = row_at(begin), last = row_at(end);
         if (first < last) f(p, first, last);
-        before += panels.vectors(p) * rows;
+        before += cells;
     }
 }
 
