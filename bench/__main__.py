@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -59,10 +60,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    def positive(number: str) -> int:
-        if not number.isdecimal() or int(number) == 0:
-            raise argparse.ArgumentTypeError(f"{number!r}: expected a whole number from 1")
+    def whole(number: str, least: int = 0) -> int:
+        if not number.isdecimal() or int(number) < least:
+            raise argparse.ArgumentTypeError(f"{number!r}: expected a whole number from {least}")
         return int(number)
+
+    positive = partial(whole, least=1)
 
     names = ", ".join(network.name for network in LECTURE)
     parser.add_argument(
@@ -71,6 +74,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), help="to time")
     parser.add_argument("--rounds", type=positive, default=5, help="default: 5")
     parser.add_argument("--epochs", type=positive, default=20, help="of a fit; default: 20")
+    parser.add_argument(
+        "--retries",
+        type=whole,
+        default=2,
+        help="of a turn that other processes disturbed; default: 2",
+    )
     parser.add_argument("--threads", type=positive, default=2, help="default: 2")
     parser.add_argument("--batch", nargs="+", type=positive, default=[50], help="default: 50")
     parser.add_argument("--jobs", nargs="+", choices=["fit", "predict"], default=["fit", "predict"])
@@ -144,9 +153,9 @@ def measure(
     """Results one by one; the ceiling is the better of before and after a job's rounds."""
     for job in jobs:
         before: Ceiling | None = gauge.call("measure") if gauge else None
-        seconds = paired_rounds(workers, job, options.rounds, options.epochs)
+        turns = paired_rounds(workers, job, options.rounds, options.epochs, options.retries)
         ceiling = before.best(gauge.call("measure")) if before and gauge else None
-        yield Result(job, seconds, ceiling)
+        yield Result(job, turns, ceiling)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def draw(run: Run, results: Sequence[Result], file: Path) -> None:
 
 
 def _draw_panel(axis: Any, title: str, results: Sequence[Result]) -> None:
-    peers = list(results[0].seconds)
+    peers = list(results[0].turns)
     for place, peer in enumerate(peers):
         heights = [group + (place - (len(peers) - 1) / 2) * BAR for group in range(len(results))]
         times = [result.median(peer) for result in results]

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.jobs import Fit, Job, Predict
 from bench.peers import PEERS, REFERENCE
-from bench.timing import Result
+from bench.timing import QUIET, Result
 
 NONE = "-"
 
@@ -87,12 +87,17 @@ def text(result: Result) -> str:
             ratio(result.ratio(peer, REFERENCE)),
             share(result.share(peer)),
         ]
-        for peer in result.seconds
+        for peer in result.turns
     ]
     lines = [result.job.title, *align([header, *rows])]
     if result.ceiling is not None:
         least = duration(result.job.flops / result.ceiling.flops)
         lines.append(f"ceiling: {least}; {result.ceiling}")
+    if result.disturbed:
+        lines.append(
+            f"disturbed: in {result.disturbed} turn(s) other processes took more than "
+            f"{share(QUIET)} of the CPUs"
+        )
     return "\n".join(lines)
 
 
@@ -120,7 +125,7 @@ def markdown(results: Sequence[Result]) -> str:
 
 
 def _markdown_table(title: str, results: Sequence[Result]) -> str:
-    peers = list(results[0].seconds)
+    peers = list(results[0].turns)
     lines = [
         f"| {title} | {' | '.join(peers)} | at the ceiling |",
         f"|---|{'---:|' * (len(peers) + 1)}",
@@ -173,11 +178,12 @@ def _result_json(result: Result) -> dict[str, Any]:
         "ceiling": None if result.ceiling is None else asdict(result.ceiling),
         "peers": {
             peer: {
-                "seconds": list(seconds),
+                "seconds": result.seconds(peer),
+                "others": [turn.others for turn in turns],
                 "median": result.median(peer),
                 "ratio": result.ratio(peer, REFERENCE),
                 "share": result.share(peer),
             }
-            for peer, seconds in result.seconds.items()
+            for peer, turns in result.turns.items()
         },
     }

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from bench.ceiling import Ceiling
 from bench.data import Data
 from bench.jobs import Fit, Job
 from bench.peers import Peer
+from bench.quiet import Bystanders
 from bench.worker import Worker
 
 PAUSE = 0.2  # seconds before a turn, in which the last peer's threads stop spinning
-TURN = 0.2  # seconds that the calls of a predict_proba turn take together
+TURN = 0.25  # seconds that a turn takes at least: fits or calls are repeated until then
+QUIET = 0.1  # share of the CPUs that others may take while a turn is timed
+
+
+@dataclass(frozen=True)
+class Turn:
+    """seconds: per epoch or call; others: share of the CPUs that other processes took."""
+
+    seconds: float
+    others: float | None
+
+    @property
+    def disturbed(self) -> bool:
+        return self.others is not None and self.others > QUIET
 
 
 class Runner:
@@ -23,60 +37,69 @@ class Runner:
 
     def __init__(self, peer: Peer, data: Data, threads: int):
         self._peer, self._data, self._threads = peer, data, threads
-        self._run: Callable[[int], object]
-        self._times: int
+        self._wake: Callable[[], object]
+        self._run: Callable[[], object]
+        self._units: int  # epochs or calls in a run
 
     def prepare(self, job: Job, epochs: int) -> None:
-        """Build the model and run the job until everything is compiled."""
+        """Build the model and run the job once, so that everything is compiled."""
         batch = job.batch if isinstance(job, Fit) else 50
         model = self._peer.build(job.network, self._data, batch, self._threads)
         model.epoch(1)
         if isinstance(job, Fit):
-            self._run = model.epoch
-            self._times = epochs
-            return
+            self._wake = partial(model.epoch, 1)
+            self._run, self._units = partial(model.epoch, epochs), epochs
+        else:
+            rows = model.array(self._data.rows(job.rows))
+            self._wake = partial(model.predict_proba, rows)
+            self._run, self._units = self._wake, 1
+        self._wake()
 
-        rows = model.array(self._data.rows(job.rows))
-
-        def predict(times: int) -> None:
-            for _ in range(times):
-                model.predict_proba(rows)
-
-        predict(3)
-        self._run = predict
-        self._times = math.ceil(TURN / _seconds(predict, 3))
-
-    def turn(self) -> float:
-        """Seconds per epoch, or per call."""
-        self._run(1)  # wakes threads and caches
-        return _seconds(self._run, self._times)
+    def turn(self) -> Turn:
+        self._wake()  # threads and caches
+        with Bystanders() as bystanders:
+            seconds = seconds_of(self._run)
+        return Turn(seconds / self._units, bystanders.share)
 
 
-def _seconds(run: Callable[[int], object], times: int) -> float:
-    start = time.perf_counter()
-    run(times)
-    return (time.perf_counter() - start) / times
+def seconds_of(run: Callable[[], object]) -> float:
+    """The mean of as many runs as a turn holds."""
+    runs = 0
+    start = now = time.perf_counter()
+    while runs == 0 or now - start < TURN:
+        run()
+        runs += 1
+        now = time.perf_counter()
+    return (now - start) / runs
 
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds per epoch or call of every peer, one value a round, and the ceiling meanwhile."""
+    """Every peer's turns, one a round, and the ceiling meanwhile."""
 
     job: Job
-    seconds: Mapping[str, tuple[float, ...]]
+    turns: Mapping[str, tuple[Turn, ...]]
     ceiling: Ceiling | None
 
+    def seconds(self, peer: str) -> list[float]:
+        return [turn.seconds for turn in self.turns[peer]]
+
+    @property
+    def disturbed(self) -> int:
+        """How many turns were timed while other processes were busy."""
+        return sum(turn.disturbed for turns in self.turns.values() for turn in turns)
+
     def median(self, peer: str) -> float:
-        return median(self.seconds[peer])
+        return median(self.seconds(peer))
 
     def best(self, peer: str) -> float:
-        return min(self.seconds[peer])
+        return min(self.seconds(peer))
 
     def ratio(self, peer: str, reference: str) -> float | None:
         """How many times the reference's time the peer takes: the median of the rounds' ratios."""
-        if reference not in self.seconds:
+        if reference not in self.turns:
             return None
-        pairs = zip(self.seconds[peer], self.seconds[reference], strict=True)
+        pairs = zip(self.seconds(peer), self.seconds(reference), strict=True)
         return median(theirs / ours for theirs, ours in pairs)
 
     def share(self, peer: str) -> float | None:
@@ -87,14 +110,22 @@ class Result:
 
 
 def paired_rounds(
-    workers: Mapping[str, Worker], job: Job, rounds: int, epochs: int
-) -> dict[str, tuple[float, ...]]:
+    workers: Mapping[str, Worker], job: Job, rounds: int, epochs: int, retries: int
+) -> dict[str, tuple[Turn, ...]]:
     """Time `job` with every worker in `rounds` rounds, every second one in the other direction."""
     for worker in workers.values():
         worker.call("prepare", job, epochs)
-    seconds: dict[str, list[float]] = {name: [] for name in workers}
-    for turn in range(rounds):
-        for name in list(workers)[:: -1 if turn % 2 else 1]:
-            time.sleep(PAUSE)
-            seconds[name].append(workers[name].call("turn"))
-    return {name: tuple(values) for name, values in seconds.items()}
+    turns: dict[str, list[Turn]] = {name: [] for name in workers}
+    for number in range(rounds):
+        for name in list(workers)[:: -1 if number % 2 else 1]:
+            turns[name].append(quiet_turn(workers[name], retries))
+    return {name: tuple(values) for name, values in turns.items()}
+
+
+def quiet_turn(worker: Worker, retries: int) -> Turn:
+    """A turn that nothing disturbed, or after `retries` more the least disturbed."""
+    tried: list[Turn] = []
+    while not tried or (tried[-1].disturbed and len(tried) <= retries):
+        time.sleep(PAUSE)
+        tried.append(worker.call("turn"))
+    return min(tried, key=lambda turn: turn.others or 0.0)

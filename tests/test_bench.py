@@ -1,6 +1,7 @@
 """The benchmark's arithmetic and its report; nothing here is timed, and no peer is imported."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from bench.ceiling import Ceiling
 from bench.data import like_mnist
 from bench.jobs import LECTURE, Fit, Network, Predict
 from bench.peers import PEERS, REFERENCE, Peer
-from bench.timing import Result, paired_rounds
+from bench.quiet import Bystanders
+from bench.timing import Result, Turn, paired_rounds, quiet_turn, seconds_of
 from bench.worker import Worker, WorkerError
 
 CEILING = Ceiling(flops=200e9, bandwidth=20e9, barrier=1e-6)
@@ -22,18 +24,19 @@ FIT = Fit(Network((784, 200, 10)), batch=50, samples=5_400)
 
 
 def fit_result(ceiling=CEILING, **seconds):
-    return Result(FIT, {peer: tuple(values) for peer, values in seconds.items()}, ceiling)
+    turns = {peer: tuple(Turn(value, 0.0) for value in seconds[peer]) for peer in seconds}
+    return Result(FIT, turns, ceiling)
 
 
 class Fake:
     """Stands for a worker, and keeps the order of all calls."""
 
-    def __init__(self, name, log):
-        self.name, self.log = name, log
+    def __init__(self, name, log, others=()):
+        self.name, self.log, self.others = name, log, iter(others)
 
     def call(self, method, *arguments):
         self.log.append((self.name, method, *arguments))
-        return float(len(self.log))
+        return Turn(float(len(self.log)), next(self.others, None))
 
 
 class Accumulator:
@@ -115,10 +118,57 @@ def test_rounds_are_interleaved_and_change_direction(monkeypatch):
     monkeypatch.setattr("bench.timing.PAUSE", 0)
     log = []
     workers = {name: Fake(name, log) for name in ("a", "b")}
-    seconds = paired_rounds(workers, FIT, rounds=3, epochs=7)
+    turns = paired_rounds(workers, FIT, rounds=3, epochs=7, retries=2)
     assert log[:2] == [("a", "prepare", FIT, 7), ("b", "prepare", FIT, 7)]
     assert "".join(name for name, *_ in log[2:]) == "abbaab"
-    assert seconds == {"a": (3, 6, 7), "b": (4, 5, 8)}
+    result = Result(FIT, turns, None)
+    assert (result.seconds("a"), result.seconds("b")) == ([3, 6, 7], [4, 5, 8])
+
+
+@pytest.mark.parametrize(
+    ("others", "kept", "disturbed"),
+    [([0.05], 0, 0), ([0.5, 0.02], 1, 0), ([0.5, 0.3, 0.4, 0.0], 1, 1)],
+)
+def test_a_disturbed_turn_is_repeated(monkeypatch, others, kept, disturbed):
+    monkeypatch.setattr("bench.timing.PAUSE", 0)
+    turn = quiet_turn(Fake("a", [], others), retries=2)
+    assert turn == Turn(kept + 1.0, others[kept])
+    assert Result(FIT, {"a": (turn,)}, None).disturbed == disturbed
+
+
+def test_a_run_is_repeated_until_the_turn_is_over(monkeypatch):
+    clock = iter([0.0, 0.1, 0.2, 0.3])
+    monkeypatch.setattr("bench.timing.time.perf_counter", lambda: next(clock))
+    assert seconds_of(lambda: None) == pytest.approx(0.1)
+    assert next(clock, None) is None
+
+
+def test_time_of_others_excludes_our_own(monkeypatch, tmp_path):
+    stat = tmp_path / "stat"
+    ticks = os.sysconf("SC_CLK_TCK")
+
+    def write(busy, stolen):  # seconds, on the first of three CPUs
+        idle = "0 0 0 9 9 0 0 0 0 0"
+        lines = [f"cpu  {idle}", f"cpu3 {busy * ticks} 0 0 9 9 0 0 {stolen * ticks} 0 0"]
+        stat.write_text("\n".join([*lines, f"cpu4 {idle}", f"cpu5 {99 * ticks} 0 0 9 9 0 0 0 0 0"]))
+
+    moments, own = iter([0.0, 10.0]), iter([1.0, 6.0])
+    monkeypatch.setattr("bench.quiet.STAT", stat)
+    monkeypatch.setattr("bench.quiet.os.sched_getaffinity", lambda pid: {3, 4}, raising=False)
+    monkeypatch.setattr("bench.quiet.time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("bench.quiet.time.process_time", lambda: next(own))
+    write(busy=100, stolen=0)
+    with Bystanders() as bystanders:
+        write(busy=108, stolen=1)
+    assert bystanders.share == pytest.approx(0.2)  # 9 s busy, 5 of them ours, of 2 CPUs' 10 s
+
+
+def test_text_says_that_turns_were_disturbed():
+    quiet, busy = Turn(1.0, 0.0), Turn(1.0, 0.4)
+    result = Result(FIT, {"pymlp": (quiet, busy), "torch": (busy, quiet)}, None)
+    last = report.text(result).splitlines()[-1]
+    assert last == "disturbed: in 2 turn(s) other processes took more than 10 % of the CPUs"
+    assert "disturbed" not in report.text(fit_result(pymlp=[1.0]))
 
 
 # --- report -------------------------------------------------------------------------------------
@@ -152,10 +202,9 @@ def test_table_of_one_job():
 
 
 def test_markdown_has_a_row_a_job_and_a_column_a_peer():
-    predict = Result(Predict(FIT.network, 1), {"pymlp": (1e-5,), "torch": (6e-5,)}, None)
-    fits, calls = report.markdown(
-        [fit_result(pymlp=[0.032], torch=[0.16]), predict]
-    ).split("\n\n")  # fmt: skip
+    turns = {"pymlp": (Turn(1e-5, None),), "torch": (Turn(6e-5, None),)}
+    predict = Result(Predict(FIT.network, 1), turns, None)
+    fits, calls = report.markdown([fit_result(pymlp=[0.032], torch=[0.16]), predict]).split("\n\n")
     assert fits.splitlines() == [
         "| An epoch of `fit` | pymlp | torch | at the ceiling |",
         "|---|---:|---:|---:|",
@@ -202,6 +251,7 @@ def test_a_missing_peer_is_named_and_left_out(monkeypatch, capsys):
     ("arguments", "message"),
     [
         (["--rounds", "0"], "'0': expected a whole number from 1"),
+        (["--retries", "-1"], "'-1': expected a whole number from 0"),
         (["--networks", "784-5"], "from 784 inputs to 10 classes"),
         (["--threads", "100000"], "--threads 100000: this process may use"),
         (["--batch", "5401"], "--batch 5401: there are 5400 samples"),

@@ -4,7 +4,7 @@ import warnings
 from abc import abstractmethod
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,12 +16,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from . import _core
 from ._engine import Engine, Samples
-from ._optimizers import SGD, Adam, Optimizer, Parameters
+from ._optimizers import SGD, Adam, Optimizer
+from ._parameters import ENGINE_LAYOUT, Parameters
 from ._training import run_epochs
 
 Array = NDArray[Any]
-
-ENGINE_LAYOUT: list[Literal["C", "A"]] = ["C", "A"]  # C order, aligned
 
 # loss of the engine -> output activation, by scikit-learn's name
 OUT_ACTIVATIONS = {
@@ -169,13 +168,24 @@ class BaseMLP(BaseEstimator):
 
     # --- input -----------------------------------------------------------------------------------
 
-    def _validate_data(self, X: Any, dtype: Any, *, reset: bool, y: Any = None) -> Any:
-        """Validate X, or X and y, in the engine's layout."""
-        options = {"dtype": dtype, "order": "C", "reset": reset}
-        if y is None:
-            return np.require(validate_data(self, X, **options), requirements=ENGINE_LAYOUT)
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=self._y_numeric, **options)
-        return np.require(X, requirements=ENGINE_LAYOUT), y
+    def _validate_X(self, X: Any, dtype: Any) -> Array:  # noqa: N802
+        """Check X against the fitted features; returns it in the engine's layout."""
+        X = validate_data(self, X, dtype=dtype, order="C", reset=False)
+        return np.require(X, requirements=ENGINE_LAYOUT)
+
+    def _validate_X_y(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[Array, Array]:  # noqa: N802
+        """Check X and y; returns X in the engine's layout and y as it is."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=dtype,
+            order="C",
+            reset=reset,
+            multi_output=True,
+            y_numeric=self._y_numeric,
+        )
+        return np.require(X, requirements=ENGINE_LAYOUT), self._validate_target(y)
 
     def _samples(self, X: Array, y: Array, sample_weight: Any = None) -> Samples:
         if sample_weight is not None:
@@ -233,85 +243,22 @@ class BaseMLP(BaseEstimator):
         *,
         incremental: bool = False,
     ) -> Self:
-        if self.solver == "lbfgs":
-            raise NotImplementedError(
-                "solver='lbfgs' is not available in this version of pymlp; use 'adam' or 'sgd'."
+        before = dict(self.__dict__)
+        try:
+            train, validation = self._prepare(
+                X, y, sample_weight, X_val, y_val, incremental=incremental
             )
-        if incremental and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be given together.")
-        hidden = self._hidden_units()
-        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-
-        dtype: Any = self.precision or (np.float64, np.float32)
-        if not first_pass and self.precision is None:
-            dtype = self.coefs_[0].dtype  # a model keeps its type
-        X, y = self._validate_data(X, dtype, reset=first_pass, y=y)
-        y = self._validate_target(y)
-        self._set_target(y, incremental=incremental)
-        train = self._samples(X, y, sample_weight)
-        validation = None
-        if X_val is not None:
-            X_val, y_val = self._validate_data(X_val, X.dtype, reset=False, y=y_val)
-            y_val = self._validate_target(y_val)
-            self._check_known(y_val, "y_val")
-            validation = self._samples(X_val, y_val)
-
-        self.out_activation_ = OUT_ACTIVATIONS[self._engine_loss()]
-        units = [X.shape[1], *hidden, self.n_outputs_]
-        self.n_layers_ = len(units)
-        self._random_state = check_random_state(self.random_state)
-        if first_pass:
-            self._initialize(units, X.dtype)
-        self._train(train, validation, units, incremental)
-        return self
-
-    def _train(
-        self, train: Samples, validation: Samples | None, units: list[int], incremental: bool
-    ) -> None:
-        dtype = train.X.dtype
-        self.coefs_ = [np.array(c, dtype=dtype, order="C") for c in self.coefs_]
-        self.intercepts_ = [np.array(b, dtype=dtype, order="C") for b in self.intercepts_]
-        parameters = Parameters(self.coefs_, self.intercepts_)
-        if [c.shape for c in self.coefs_] != list(pairwise(units)):
-            raise ValueError(
-                f"coefs_ of shapes {[c.shape for c in self.coefs_]} do not fit layers of "
-                f"{units} units."
-            )
-        if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = self._new_optimizer(parameters)
-
-        rows = np.arange(train.X.shape[0], dtype=np.int64)
-        if self.early_stopping and validation is None:
-            rows, held_out = train_test_split(
-                rows,
-                random_state=self._random_state,
-                test_size=self.validation_fraction,
-                stratify=self._stratify(train),
-            )
-            if len(held_out) < 2:
-                raise ValueError(
-                    "The validation set is too small. Increase 'validation_fraction' "
-                    "or the size of your dataset."
-                )
-            validation = train.take(held_out)
-
-        engine = Engine(
-            parameters,
-            self._optimizer,
-            activation=self.activation,
-            loss=self._engine_loss(),
-            alpha=float(self.alpha),
-            batch_size=self._batch_size(len(rows)),
-            momentum=float(self.momentum),
-            nesterov=bool(self.nesterovs_momentum),
-            beta_1=float(self.beta_1),
-            beta_2=float(self.beta_2),
-            epsilon=float(self.epsilon),
-            n_threads=self.n_threads or 0,
-        )
-        best = parameters.copy() if self.early_stopping else None
+            rows = np.arange(len(train.X), dtype=np.int64)
+            if self.early_stopping and validation is None:
+                rows, held_out = self._hold_out(rows, train)
+                validation = train.take(held_out)
+            engine = self._new_engine(len(rows))
+        except BaseException:
+            # a call that is refused leaves the estimator as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        best = engine.parameters.copy() if self.early_stopping else None
         try:
             run_epochs(
                 self,
@@ -329,6 +276,81 @@ class BaseMLP(BaseEstimator):
             engine.close()
             if best is not None:
                 self.coefs_, self.intercepts_ = best.coefs, best.intercepts
+        return self
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, *, incremental: bool
+    ) -> tuple[Samples, Samples | None]:
+        """Validate everything; set the attributes that a fit starts from."""
+        if self.solver == "lbfgs":
+            raise NotImplementedError(
+                "solver='lbfgs' is not available in this version of pymlp; use 'adam' or 'sgd'."
+            )
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        hidden = self._hidden_units()
+        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        dtype: Any = self.precision or (np.float64, np.float32)
+        if not first_pass and self.precision is None:
+            dtype = self._fitted_parameters().coefs[0].dtype  # a model keeps its type
+
+        X, y = self._validate_X_y(X, y, dtype, reset=first_pass)
+        self._set_target(y, incremental=incremental)
+        train = self._samples(X, y, sample_weight)
+        validation = None
+        if X_val is not None:
+            X_val, y_val = self._validate_X_y(X_val, y_val, X.dtype, reset=False)
+            self._check_known(y_val, "y_val")
+            validation = self._samples(X_val, y_val)
+
+        units = [X.shape[1], *hidden, self.n_outputs_]
+        self.n_layers_ = len(units)
+        self.out_activation_ = OUT_ACTIVATIONS[self._engine_loss()]
+        self._random_state = check_random_state(self.random_state)
+        if first_pass:
+            self._initialize(units, X.dtype)
+        # copied, so that nobody else's arrays are trained
+        parameters = Parameters.checked(self.coefs_, self.intercepts_, units).cast(X.dtype).copy()
+        self.coefs_, self.intercepts_ = parameters.coefs, parameters.intercepts
+        self.history_ = getattr(self, "history_", {})
+        optimizer = getattr(self, "_optimizer", None) if incremental else None
+        if optimizer is None or optimizer.solver != self.solver:
+            self._optimizer = self._new_optimizer(parameters)
+        self._optimizer.cast(X.dtype)
+        return train, validation
+
+    def _hold_out(self, rows: Array, train: Samples) -> list[Array]:
+        """Split the rows into training and validation rows."""
+        parts: list[Array] = train_test_split(
+            rows,
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=self._stratify(train),
+        )
+        if len(parts[1]) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        return parts
+
+    def _new_engine(self, n_samples: int) -> Engine:
+        return Engine(
+            Parameters(self.coefs_, self.intercepts_),
+            self._optimizer,
+            activation=self.activation,
+            loss=self._engine_loss(),
+            alpha=float(self.alpha),
+            batch_size=self._batch_size(n_samples),
+            momentum=float(self.momentum),
+            nesterov=bool(self.nesterovs_momentum),
+            beta_1=float(self.beta_1),
+            beta_2=float(self.beta_2),
+            epsilon=float(self.epsilon),
+            n_threads=self.n_threads or 0,
+        )
 
     def _batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":
@@ -347,12 +369,19 @@ class BaseMLP(BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Outputs of the network: (n_samples, n_outputs)."""
         check_is_fitted(self)
-        coefs = [np.require(c, requirements=ENGINE_LAYOUT) for c in self.coefs_]
-        dtype = coefs[0].dtype
-        intercepts = [
-            np.require(b, dtype=dtype, requirements=ENGINE_LAYOUT) for b in self.intercepts_
-        ]
-        X = self._validate_data(X, dtype, reset=False)
+        parameters = self._fitted_parameters()
+        X = self._validate_X(X, parameters.coefs[0].dtype)
         return _core.predict(
-            coefs, intercepts, X, self.activation, self._engine_loss(), self.n_threads or 0
+            parameters.coefs,
+            parameters.intercepts,
+            X,
+            self.activation,
+            self._engine_loss(),
+            self.n_threads or 0,
         )
+
+    def _fitted_parameters(self) -> Parameters:
+        """``coefs_`` and ``intercepts_``, which may have been set by hand."""
+        hidden = [0] * (self.n_layers_ - 2)
+        units = [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
+        return Parameters.checked(self.coefs_, self.intercepts_, units)

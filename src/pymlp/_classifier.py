@@ -319,7 +319,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _stratify(self, train: Samples) -> Array | None:
         # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
-        return train.y if self.n_outputs_ == 1 else None
+        return train.y.astype(bool) if self.n_outputs_ == 1 else None
 
     def _training_metrics(self, accuracy: float) -> dict[str, float]:
         return {"accuracy": accuracy}

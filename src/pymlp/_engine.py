@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._core import Trainer32, Trainer64
-from ._optimizers import Optimizer, Parameters
+from ._optimizers import Optimizer
+from ._parameters import Parameters
 
 Array = NDArray[Any]
 

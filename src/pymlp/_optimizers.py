@@ -1,43 +1,11 @@
 """The optimizers' state and learning-rate rules; their arithmetic lies in the C++ kernels."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
-Array = NDArray[Any]
-
-
-@dataclass
-class Parameters:
-    """Weights and biases of every layer, or arrays of their shapes (a moment, the best so far).
-
-    Parameters
-    ----------
-    coefs : list of ndarray of shape (n_in, n_out)
-    intercepts : list of ndarray of shape (n_out,)
-    """
-
-    coefs: list[Array]
-    intercepts: list[Array]
-
-    def zeros(self) -> "Parameters":
-        """Zeros of the same shapes and dtype."""
-        return Parameters(
-            [np.zeros_like(c) for c in self.coefs], [np.zeros_like(b) for b in self.intercepts]
-        )
-
-    def copy(self) -> "Parameters":
-        """Copy all arrays."""
-        return Parameters([c.copy() for c in self.coefs], [b.copy() for b in self.intercepts])
-
-    def assign(self, other: "Parameters") -> None:
-        """Copy the values of ``other`` into these arrays."""
-        for mine, theirs in zip(
-            self.coefs + self.intercepts, other.coefs + other.intercepts, strict=True
-        ):
-            np.copyto(mine, theirs)
+from ._parameters import Parameters
 
 
 class Optimizer:
@@ -58,6 +26,10 @@ class Optimizer:
         self.learning_rate_init = float(learning_rate_init)
         self.learning_rate = self.learning_rate_init
         self.steps = 0
+
+    def cast(self, dtype: DTypeLike) -> None:
+        """Hold the moments in another type from now on."""
+        self.moments = [moment.cast(dtype) for moment in self.moments]
 
     @property
     def epoch_learning_rate(self) -> float:

@@ -10,8 +10,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from ._base import ENGINE_LAYOUT, BaseMLP, is_stochastic
+from ._base import BaseMLP, is_stochastic
 from ._engine import Engine, Samples
+from ._parameters import ENGINE_LAYOUT
 
 Array = NDArray[Any]
 
@@ -292,6 +293,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     # --- hooks of BaseMLP ------------------------------------------------------------------------
 
     def _validate_target(self, y: Array) -> Array:
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' requires y >= 0, got a minimum of {y.min()}.")
         return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
@@ -314,5 +317,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         predictions = engine.predict(samples.X)
         score = np.nan
         if np.isfinite(predictions).all():
-            score = float(r2_score(samples.y, predictions, sample_weight=samples.weight))
+            with np.errstate(over="ignore"):  # a fit on its way to diverge
+                score = float(r2_score(samples.y, predictions, sample_weight=samples.weight))
         return {"val_loss": engine.evaluate(samples)[0], "val_r2": score}

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import shuffle
 
 from ._engine import Engine, Samples
-from ._optimizers import Parameters
+from ._parameters import Parameters
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
