@@ -18,7 +18,7 @@ import pytest
 import sklearn
 from sklearn import neural_network
 from sklearn.base import clone
-from sklearn.datasets import make_regression
+from sklearn.datasets import load_digits, make_regression
 from sklearn.metrics import log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -294,10 +294,10 @@ def interrupt_after(seconds: float) -> Iterator[None]:
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_an_interrupt_between_epochs_keeps_the_model(early_stopping: bool, name: str) -> None:
-    model = build(name, max_iter=10**7, n_iter_no_change=np.inf, early_stopping=early_stopping)
+    model = build(name, max_iter=300_000, n_iter_no_change=np.inf, early_stopping=early_stopping)
     with interrupt_after(0.5), pytest.warns(UserWarning, match=r"Training interrupted by user\."):
         model.fit(X, target(name))
-    assert 0 < model.n_iter_ < 10**7
+    assert 0 < model.n_iter_ < 300_000
     assert len(model.loss_curve_) in {model.n_iter_, model.n_iter_ - 1}
     assert np.isfinite(weights(model)).all()
     assert model.predict(X).shape == (200,)
@@ -382,8 +382,9 @@ def test_a_pipeline_transforms_the_validation_set() -> None:
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_learns_digits(solver: str, digits: tuple[np.ndarray, np.ndarray]) -> None:
-    X_train, X_test, y_train, y_test = train_test_split(*digits, random_state=0)
+def test_learns_digits(solver: str) -> None:
+    pixels, y = load_digits(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(pixels / 16, y, random_state=0)
     clf = MLPClassifier((50,), solver=solver, learning_rate_init=0.02, batch_size=50)
     clf.set_params(max_iter=25, random_state=0).fit(X_train, y_train)
     assert clf.score(X_test, y_test) > 0.95

@@ -128,8 +128,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     >>> import numpy as np
     >>> from pymlp import MLPRegressor
     >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
-    >>> reg = MLPRegressor(hidden_layer_sizes=(20,), learning_rate_init=0.01, tol=1e-3,
-    ...                    max_iter=300, random_state=0)
+    >>> reg = MLPRegressor(hidden_layer_sizes=(20,), batch_size=20, learning_rate_init=0.01,
+    ...                    random_state=0)
     >>> round(reg.fit(X, X.ravel() ** 2).score(X, X.ravel() ** 2), 1)
     1.0
     """
