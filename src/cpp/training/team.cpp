@@ -87,7 +87,8 @@ int max_threads(int requested) {
 }
 
 int team_size(int requested, double work) {
-    constexpr double work_per_thread = 1e5;  // about a microsecond, two barriers
+    // a few microseconds: with less, one thread more gains little and may lose much on a busy machine
+    constexpr double work_per_thread = 5e5;
     const int useful = static_cast<int>(std::min(work / work_per_thread, 1e6));
     return std::clamp(useful, 1, std::max(1, max_threads(requested)));
 }
