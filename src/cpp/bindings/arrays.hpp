@@ -42,54 +42,47 @@ const T* data_or_null(const std::optional<Array<T>>& a) {
     return a ? a->data() : nullptr;
 }
 
-// Layer sizes read off the shapes of coefs, each of which must fit its neighbour.
+// Lists of weights (n_in, n_out) and biases (n_out), each of which must fit its neighbour.
 template <class T>
-std::vector<Index> units_of(const std::vector<Array<T>>& coefs) {
-    std::vector<Index> units;
-    for (const Array<T>& c : coefs) {
-        if (c.ndim() != 2 || c.shape(0) < 1 || c.shape(1) < 1)
-            throw std::invalid_argument("coefs_ must be non-empty matrices, got shape " + shape_text(c) +
-                                        ".");
-        if (units.empty()) units.push_back(c.shape(0));
-        if (c.shape(0) != units.back())
-            throw std::invalid_argument("coefs_ do not fit each other: a layer of " +
-                                        std::to_string(units.back()) +
-                                        " outputs is followed by a matrix of shape " + shape_text(c) + ".");
-        units.push_back(c.shape(1));
-    }
-    if (units.empty()) throw std::invalid_argument("coefs_ must hold at least one matrix.");
-    return units;
-}
-
-// Checks a list of weights and a list of biases against the layers, then calls f(layer, coefs, intercepts).
-template <class T, class F>
-void for_each_layer(std::vector<Layer<T>>& layers, std::vector<Array<T>>& coefs,
-                    std::vector<Array<T>>& intercepts, F f) {
-    if (coefs.size() != layers.size() || intercepts.size() != layers.size())
-        throw std::invalid_argument("coefs_ and intercepts_ must have one array for each of the " +
-                                    std::to_string(layers.size()) + " layers, got " +
+std::vector<LayerView<T>> layer_views(const std::vector<Array<T>>& coefs,
+                                      const std::vector<Array<T>>& intercepts) {
+    if (coefs.empty() || coefs.size() != intercepts.size())
+        throw std::invalid_argument("coefs_ and intercepts_ must have one array a layer, got " +
                                     std::to_string(coefs.size()) + " and " +
                                     std::to_string(intercepts.size()) + ".");
-    for (std::size_t l = 0; l < layers.size(); ++l) {
-        expect_shape(coefs[l], "coefs_", {layers[l].n_in(), layers[l].n_out()});
-        expect_shape(intercepts[l], "intercepts_", {layers[l].n_out()});
+    std::vector<LayerView<T>> layers;
+    for (std::size_t l = 0; l < coefs.size(); ++l) {
+        const Array<T>& w = coefs[l];
+        if (w.ndim() != 2 || w.shape(0) < 1 || w.shape(1) < 1)
+            throw std::invalid_argument("coefs_ must be non-empty matrices, got shape " + shape_text(w) +
+                                        ".");
+        expect_shape(w, "coefs_", {layers.empty() ? w.shape(0) : layers.back().n_out, w.shape(1)});
+        expect_shape(intercepts[l], "intercepts_", {w.shape(1)});
+        layers.push_back({w.shape(0), w.shape(1), w.data(), intercepts[l].data()});
     }
-    for (std::size_t l = 0; l < layers.size(); ++l) f(layers[l], coefs[l], intercepts[l]);
+    return layers;
 }
 
 template <class T>
-void load_layers(std::vector<Layer<T>>& layers, std::vector<Array<T>> coefs,
-                 std::vector<Array<T>> intercepts) {
-    for_each_layer(layers, coefs, intercepts,
-                   [](Layer<T>& layer, Array<T>& w, Array<T>& b) { layer.load(w.data(), b.data()); });
+void expect_same_shapes(const std::vector<LayerView<T>>& views, const std::vector<Layer<T>>& layers) {
+    bool same = views.size() == layers.size();
+    for (std::size_t l = 0; same && l < layers.size(); ++l)
+        same = views[l].n_in == layers[l].n_in() && views[l].n_out == layers[l].n_out();
+    if (!same) throw std::invalid_argument("coefs_ and intercepts_ do not have the shapes of the network.");
 }
 
 template <class T>
-void store_layers(std::vector<Layer<T>>& layers, std::vector<Array<T>> coefs,
+void load_layers(std::vector<Layer<T>>& layers, const std::vector<LayerView<T>>& views) {
+    expect_same_shapes(views, layers);
+    for (std::size_t l = 0; l < layers.size(); ++l) layers[l].load(views[l].coefs, views[l].intercepts);
+}
+
+template <class T>
+void store_layers(const std::vector<Layer<T>>& layers, std::vector<Array<T>> coefs,
                   std::vector<Array<T>> intercepts) {
-    for_each_layer(layers, coefs, intercepts, [](Layer<T>& layer, Array<T>& w, Array<T>& b) {
-        layer.store(w.mutable_data(), b.mutable_data());
-    });
+    expect_same_shapes(layer_views(coefs, intercepts), layers);
+    for (std::size_t l = 0; l < layers.size(); ++l)
+        layers[l].store(coefs[l].mutable_data(), intercepts[l].mutable_data());
 }
 
 // Targets of n samples: int32 labels (n) for softmax, else T (n, n_outputs).

@@ -51,9 +51,9 @@ Array<T> gemm(const std::string& isa, const Array<T>& a, const Array<T>& w, cons
     const Padded<T> x(a, k.lanes);
     Padded<T> c(a.shape(0), w.shape(1), k.lanes);
     for (Index p = 0; p < layer.panels.count(); ++p) {
-        const Index column = layer.panels.first_column(p);
+        const Index column = layer.panels.first_column(p), vectors = layer.panels.vectors(p);
         k.gemm({x.rows, x.columns, x.buffer.data(), x.stride, layer.weights.data() + layer.panels.offset(p),
-                layer.panels.vectors(p), layer.bias.data() + column, c.buffer.data() + column, c.stride});
+                vectors * k.lanes, vectors, layer.bias.data() + column, c.buffer.data() + column, c.stride});
     }
     return c.array();
 }

@@ -16,19 +16,35 @@ E named(const std::map<std::string, E>& names, const char* what, const std::stri
 }
 
 template <class T>
-Array<T> predict_array(std::vector<Array<T>> coefs, std::vector<Array<T>> intercepts, const Array<T>& x,
-                       const std::string& activation, const std::string& loss, int n_threads) {
-    Network<T> network(units_of(coefs), activation_named(activation), loss_named(loss));
-    load_layers(network.layers, std::move(coefs), std::move(intercepts));
+Network<T> packed(const std::vector<LayerView<T>>& layers, Activation activation, Loss loss) {
+    std::vector<Index> units{layers.front().n_in};
+    for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
+    Network<T> network(units, activation, loss);
+    load_layers(network.layers, layers);
+    return network;
+}
+
+template <class T>
+Array<T> predict_array(const std::vector<Array<T>>& coefs, const std::vector<Array<T>>& intercepts,
+                       const Array<T>& x, const std::string& activation, const std::string& loss,
+                       int n_threads) {
+    const std::vector<LayerView<T>> layers = layer_views(coefs, intercepts);
+    const Activation hidden = activation_named(activation);
+    const Loss kind = loss_named(loss);
     if (x.ndim() != 2)
         throw std::invalid_argument("X must have 2 dimensions, got shape " + shape_text(x) + ".");
-    expect_shape(x, "X", {x.shape(0), network.n_features()});
-    Array<T> out({x.shape(0), static_cast<py::ssize_t>(network.n_outputs())});
-    T* predictions = out.mutable_data();
+    expect_shape(x, "X", {x.shape(0), layers.front().n_in});
     const Index n = x.shape(0);
+    Array<T> out({n, layers.back().n_out});
     const T* rows = x.data();
-    py::gil_scoped_release unlocked;
-    predict(network, n, rows, predictions, n_threads);
+    T* predictions = out.mutable_data();
+    {
+        const py::gil_scoped_release unlocked;
+        if (n <= few_rows)
+            predict_few(layers, hidden, kind, n, rows, predictions);
+        else
+            predict(packed(layers, hidden, kind), n, rows, predictions, n_threads);
+    }
     return out;
 }
 

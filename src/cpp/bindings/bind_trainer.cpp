@@ -89,24 +89,24 @@ void bind(py::module_& m, const char* name) {
             py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("n_threads"))
         .def(
             "load_parameters",
-            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.network().layers, w, b); }, coefs,
-            intercepts)
+            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.network().layers, layer_views(w, b)); },
+            coefs, intercepts)
         .def(
             "store_parameters",
             [](Trainer<T>& t, Arrays w, Arrays b) { store_layers(t.network().layers, w, b); }, coefs,
             intercepts)
         .def(
             "load_first_moments",
-            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.first_moments(), w, b); }, coefs,
-            intercepts)
+            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.first_moments(), layer_views(w, b)); },
+            coefs, intercepts)
         .def(
             "store_first_moments",
             [](Trainer<T>& t, Arrays w, Arrays b) { store_layers(t.first_moments(), w, b); }, coefs,
             intercepts)
         .def(
             "load_second_moments",
-            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.second_moments(), w, b); }, coefs,
-            intercepts)
+            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.second_moments(), layer_views(w, b)); },
+            coefs, intercepts)
         .def(
             "store_second_moments",
             [](Trainer<T>& t, Arrays w, Arrays b) { store_layers(t.second_moments(), w, b); }, coefs,

@@ -36,7 +36,7 @@ void gemm_tile(const GemmArgs<T>& g, Index row) {
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) acc[r][v] = g.bias ? load(g.bias + v * lanes<T>) : Vec<T>{};
-    accumulate<T, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, Vectors * lanes<T>);
+    accumulate<T, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
     T* c = g.c + row * g.ldc;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)

@@ -23,7 +23,8 @@ struct GemmArgs {
     Index rows, depth;
     const T* a;  // (rows, depth)
     Index lda;
-    const T* b;     // (depth, vectors * lanes), a panel
+    const T* b;  // (depth, vectors * lanes): a panel, or columns of a row-major matrix
+    Index ldb;
     Index vectors;  // width of the panel: 1 or 2
     const T* bias;  // (vectors * lanes) or null for 0
     T* c;           // (rows, vectors * lanes)

@@ -70,10 +70,10 @@ Index row_stride(Index columns) {
 template <class T>
 void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const T* a, Index lda, T* out,
                    Index ldo) {
-    const Index column = layer.panels.first_column(panel);
+    const Index column = layer.panels.first_column(panel), vectors = layer.panels.vectors(panel);
     kernels<T>().gemm({last - first, layer.n_in(), a + first * lda, lda,
-                       layer.weights.data() + layer.panels.offset(panel), layer.panels.vectors(panel),
-                       layer.bias.data() + column, out + first * ldo + column, ldo});
+                       layer.weights.data() + layer.panels.offset(panel), vectors * layer.panels.lanes,
+                       vectors, layer.bias.data() + column, out + first * ldo + column, ldo});
 }
 
 template <class T>

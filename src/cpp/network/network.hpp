@@ -57,6 +57,21 @@ T* forward_rows(const Network<T>& network, Index rows, const T* x, Index ldx, T*
 template <class T>
 void predict(const Network<T>& network, Index n, const T* x, T* predictions, int n_threads);
 
+// A layer as NumPy holds it, borrowed. coefs: (n_in, n_out) row-major, intercepts: (n_out)
+template <class T>
+struct LayerView {
+    Index n_in, n_out;
+    const T* coefs;
+    const T* intercepts;
+};
+
+// The same bits for a few rows straight from the row-major weights: packing them would cost more than it
+// saves.
+constexpr Index few_rows = 16;
+template <class T>
+void predict_few(const std::vector<LayerView<T>>& layers, Activation activation, Loss loss, Index n,
+                 const T* x, T* predictions);
+
 // Labelled samples, borrowed. x: (rows, n_features) row-major; labels (rows) for softmax, else targets
 // (rows, n_outputs).
 template <class T>

@@ -231,8 +231,8 @@ void Trainer<T>::backward_block(std::size_t l, Index panel, Index first, Index l
     T* transposed = transposed_[static_cast<std::size_t>(me.index)].data();
     kernels_.transpose_panel(layer.weights.data(), layer.n_in(), layer.n_out(), column, vectors, transposed);
     T* out = deltas_[l - 1].data() + first * stride_ + column;
-    kernels_.gemm({last - first, layer.n_out(), delta(l) + first * stride_, stride_, transposed, vectors,
-                   nullptr, out, stride_});
+    kernels_.gemm({last - first, layer.n_out(), delta(l) + first * stride_, stride_, transposed,
+                   vectors * kernels_.lanes, vectors, nullptr, out, stride_});
     kernels_.multiply_derivative(network_.activation, last - first, vectors * kernels_.lanes,
                                  activations_[l - 1].data() + first * stride_ + column, stride_, out,
                                  stride_);
