@@ -334,6 +334,11 @@ class BaseMLP(BaseEstimator):
                 "The validation set is too small. Increase 'validation_fraction' "
                 "or the size of your dataset."
             )
+        if train.weight is not None and not all(train.weight[part].any() for part in parts):
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number, in the part held out "
+                "for validation and in the rest."
+            )
         return parts
 
     def _new_engine(self, n_samples: int) -> Engine:
@@ -349,8 +354,12 @@ class BaseMLP(BaseEstimator):
             beta_1=float(self.beta_1),
             beta_2=float(self.beta_2),
             epsilon=float(self.epsilon),
-            n_threads=self.n_threads or 0,
+            n_threads=self._threads(),
         )
+
+    def _threads(self) -> int:
+        """``n_threads`` for the engine, which takes 0 for all and a C int."""
+        return min(self.n_threads or 0, 2**31 - 1)
 
     def _batch_size(self, n_samples: int) -> int:
         if self.batch_size == "auto":
@@ -377,7 +386,7 @@ class BaseMLP(BaseEstimator):
             X,
             self.activation,
             self._engine_loss(),
-            self.n_threads or 0,
+            self._threads(),
         )
 
     def _fitted_parameters(self) -> Parameters:

@@ -109,7 +109,10 @@ class Engine:
         return self._trainer.predict(X, self.n_threads)
 
     def close(self) -> None:
-        """Write the optimizer's state back."""
+        """Write the optimizer's state back; one that is not finite starts afresh."""
+        self.optimizer.steps = self._trainer.steps  # an interrupt ends an epoch before it is noted
         stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
         for store, moment in zip(stores, self.optimizer.moments, strict=False):
             store(moment.coefs, moment.intercepts)
+        if not all(moment.is_finite() for moment in self.optimizer.moments):
+            self.optimizer.reset()

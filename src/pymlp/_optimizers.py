@@ -31,6 +31,11 @@ class Optimizer:
         """Hold the moments in another type from now on."""
         self.moments = [moment.cast(dtype) for moment in self.moments]
 
+    def reset(self) -> None:
+        """Forget the past; the learning rate stays."""
+        self.moments = [moment.zeros() for moment in self.moments]
+        self.steps = 0
+
     @property
     def epoch_learning_rate(self) -> float:
         """The rate that the next epoch starts from."""

@@ -68,6 +68,10 @@ class Parameters:
 
         return Parameters(as_needed(self.coefs), as_needed(self.intercepts))
 
+    def is_finite(self) -> bool:
+        """Tell whether no value is infinite or NaN."""
+        return all(np.isfinite(a).all() for a in self.coefs + self.intercepts)
+
     def zeros(self) -> "Parameters":
         """Zeros of the same shapes and dtype."""
         return Parameters(

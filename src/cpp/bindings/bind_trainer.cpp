@@ -29,13 +29,19 @@ py::tuple run_epoch(Trainer<T>& trainer, const Array<T>& x, const py::array& y,
                     const std::optional<Array<T>>& sample_weight,
                     const std::optional<Array<std::int64_t>>& order, double learning_rate) {
     const Dataset<T> data = dataset(trainer, x, y, sample_weight, order);
+    // Signals reach the main thread only; another one that asked for the GIL while Python shuts down would be
+    // ended inside C++ frames.
+    const py::module_ threading = py::module_::import("threading");
+    std::function<bool()> interrupted;
+    if (threading.attr("current_thread")().is(threading.attr("main_thread")()))
+        interrupted = [] {
+            const py::gil_scoped_acquire locked;
+            return PyErr_CheckSignals() != 0;
+        };
     EpochResult result;
     {
         const py::gil_scoped_release unlocked;
-        result = trainer.run_epoch(data, learning_rate, [] {
-            const py::gil_scoped_acquire locked;
-            return PyErr_CheckSignals() != 0;
-        });
+        result = trainer.run_epoch(data, learning_rate, interrupted);
     }
     if (result.interrupted) throw py::error_already_set();
     return py::make_tuple(result.loss, result.accuracy);

@@ -72,14 +72,23 @@ void Barrier::wait() {
         generation_.store(generation + 1, std::memory_order_release);
         return;
     }
-    for (int spin = 0; generation_.load(std::memory_order_acquire) == generation; ++spin)
-        spin < spins ? pause() : std::this_thread::yield();
+    int spin = 0;
+    while (generation_.load(std::memory_order_acquire) == generation) {
+        if (spin < spins) {
+            ++spin;
+            pause();
+        } else {
+            std::this_thread::yield();
+        }
+    }
 }
 
 int max_threads(int requested) {
     if (forked) return 1;
 #ifdef _OPENMP
-    return requested > 0 ? requested : omp_get_max_threads();
+    // more than a few a core only wait for each other, and libgomp ends the process when it can start no more
+    const int most = std::max(64, 4 * omp_get_num_procs());
+    return requested > 0 ? std::min(requested, most) : omp_get_max_threads();
 #else
     (void)requested;
     return 1;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace pymlp {
 
@@ -17,7 +18,6 @@ Trainer<T>::Trainer(const std::vector<Index>& units, Activation activation, Loss
     shaped_alike(first_moments_);
     if (options.solver == Solver::adam) shaped_alike(second_moments_);
     x_stride_ = row_stride<T>(network_.n_features());
-    stride_ = row_stride<T>(network_.widest());
 }
 
 template <class T>
@@ -35,19 +35,20 @@ template <class T>
 void Trainer<T>::prepare(Index batch_size) {
     const std::size_t depth = network_.layers.size();
     if (batch_size > capacity_) {
-        capacity_ = batch_size;
+        const bool labelled = network_.loss == Loss::softmax_cross_entropy;
         for (Batch& batch : batches_) {
             batch.x = Buffer<T>(batch_size * x_stride_);
-            batch.targets = Buffer<T>(batch_size * stride_);
+            batch.targets = Buffer<T>(labelled ? 0 : batch_size * stride(depth - 1));
             batch.sample_weight = Buffer<T>(batch_size);
-            batch.labels = Buffer<std::int32_t>(batch_size);
+            batch.labels = Buffer<std::int32_t>(labelled ? batch_size : 0);
         }
         activations_.clear();
         deltas_.clear();
-        for (std::size_t l = 0; l < depth; ++l) activations_.emplace_back(batch_size * stride_);
-        for (std::size_t l = 0; l + 1 < depth; ++l) deltas_.emplace_back(batch_size * stride_);
+        for (std::size_t l = 0; l < depth; ++l) activations_.emplace_back(batch_size * stride(l));
+        for (std::size_t l = 0; l + 1 < depth; ++l) deltas_.emplace_back(batch_size * stride(l));
         row_loss_ = Buffer<double>(batch_size);
         row_hit_ = Buffer<double>(batch_size);
+        capacity_ = batch_size;
     }
     squares_.clear();
     for (std::size_t l = 0; options_.alpha > 0 && l < depth; ++l) {
@@ -124,6 +125,7 @@ void Trainer<T>::gather(const Dataset<T>& data, Index step, Batch& batch, const 
     const Index begin = step * batch_size;
     const Index rows = std::min(batch_size, data.n - begin);
     const Index features = network_.n_features(), outputs = network_.n_outputs();
+    const Index target_stride = stride(network_.layers.size() - 1);
     if (me.index == 0) batch.rows = rows;
     for (Index r = rows * me.index / me.count; r < rows * (me.index + 1) / me.count; ++r) {
         const Index i = data.order ? static_cast<Index>(data.order[begin + r]) : begin + r;
@@ -132,7 +134,7 @@ void Trainer<T>::gather(const Dataset<T>& data, Index step, Batch& batch, const 
         if (data.labels)
             batch.labels.data()[r] = data.labels[i];
         else
-            std::memcpy(batch.targets.data() + r * stride_, data.targets + i * outputs,
+            std::memcpy(batch.targets.data() + r * target_stride, data.targets + i * outputs,
                         static_cast<std::size_t>(outputs) * sizeof(T));
         if (data.sample_weight) batch.sample_weight.data()[r] = data.sample_weight[i];
     }
@@ -161,7 +163,8 @@ void Trainer<T>::begin_step(const Dataset<T>& data, const Batch& batch, double l
     step_.beta_2 = static_cast<T>(options_.beta_2);
     step_.rest_1 = static_cast<T>(1 - options_.beta_1);
     step_.rest_2 = static_cast<T>(1 - options_.beta_2);
-    step_.epsilon = static_cast<T>(options_.epsilon);
+    // an epsilon that rounds to 0 would make 0 / 0 of the parameters that never had a gradient
+    step_.epsilon = std::max(static_cast<T>(options_.epsilon), std::numeric_limits<T>::min());
     step_.alpha = static_cast<T>(options_.alpha);
     // A mini-batch whose samples all weigh nothing has no gradient.
     step_.inverse = batch_weight_ > 0 ? static_cast<T>(1.0 / batch_weight_) : T(0);
@@ -177,20 +180,21 @@ template <class T>
 void Trainer<T>::forward_hidden(std::size_t l, const Batch& batch, const Member& me) {
     const Layer<T>& layer = network_.layers[l];
     const Index chunk = 8 * kernels_.row_tile;  // rows that stay in the cache while the panels pass by
+    const Index ldo = stride(l);
     T* out = activations_[l].data();
     for (Index begin = 0; begin < batch.rows; begin += chunk) {
         const Index end = std::min(batch.rows, begin + chunk);
-        for_each_share(
-            layer.panels, batch.rows, kernels_.row_tile, me.index, me.count,
-            [&](Index panel, Index first, Index last) {
-                first = std::max(first, begin);
-                last = std::min(last, end);
-                if (first >= last) return;
-                forward_panel(layer, panel, first, last, input(l, batch), input_stride(l), out, stride_);
-                kernels_.activate(network_.activation, last - first,
-                                  layer.panels.vectors(panel) * kernels_.lanes,
-                                  out + first * stride_ + layer.panels.first_column(panel), stride_);
-            });
+        for_each_share(layer.panels, batch.rows, kernels_.row_tile, me.index, me.count,
+                       [&](Index panel, Index first, Index last) {
+                           first = std::max(first, begin);
+                           last = std::min(last, end);
+                           if (first >= last) return;
+                           forward_panel(layer, panel, first, last, input(l, batch), input_stride(l), out,
+                                         ldo);
+                           kernels_.activate(network_.activation, last - first,
+                                             layer.panels.vectors(panel) * kernels_.lanes,
+                                             out + first * ldo + layer.panels.first_column(panel), ldo);
+                       });
     }
 }
 
@@ -202,12 +206,13 @@ void Trainer<T>::output_layer(const Dataset<T>& data, const Batch& batch, const 
     const Layer<T>& layer = network_.layers[l];
     const Index first = batch.rows * me.index / me.count, last = batch.rows * (me.index + 1) / me.count;
     if (first == last) return;
+    const Index ldz = stride(l);
     T* z = activations_[l].data();
     for (Index p = 0; p < layer.panels.count(); ++p)
-        forward_panel(layer, p, first, last, input(l, batch), input_stride(l), z, stride_);
-    kernels_.loss(network_.loss, {last - first, layer.n_out(), z + first * stride_, stride_,
-                                  batch.labels.data() + first, batch.targets.data() + first * stride_,
-                                  stride_, data.sample_weight ? batch.sample_weight.data() + first : nullptr,
+        forward_panel(layer, p, first, last, input(l, batch), input_stride(l), z, ldz);
+    kernels_.loss(network_.loss, {last - first, layer.n_out(), z + first * ldz, ldz,
+                                  batch.labels.data() + first, batch.targets.data() + first * ldz, ldz,
+                                  data.sample_weight ? batch.sample_weight.data() + first : nullptr,
                                   row_loss_.data() + first, row_hit_.data() + first});
     if (l == 0) return;
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
@@ -230,12 +235,12 @@ void Trainer<T>::backward_block(std::size_t l, Index panel, Index first, Index l
     const Index column = inputs.first_column(panel), vectors = inputs.vectors(panel);
     T* transposed = transposed_[static_cast<std::size_t>(me.index)].data();
     kernels_.transpose_panel(layer.weights.data(), layer.n_in(), layer.n_out(), column, vectors, transposed);
-    T* out = deltas_[l - 1].data() + first * stride_ + column;
-    kernels_.gemm({last - first, layer.n_out(), delta(l) + first * stride_, stride_, transposed,
-                   vectors * kernels_.lanes, vectors, nullptr, out, stride_});
+    const Index ldo = stride(l - 1);
+    T* out = deltas_[l - 1].data() + first * ldo + column;
+    kernels_.gemm({last - first, layer.n_out(), delta(l) + first * stride(l), stride(l), transposed,
+                   vectors * kernels_.lanes, vectors, nullptr, out, ldo});
     kernels_.multiply_derivative(network_.activation, last - first, vectors * kernels_.lanes,
-                                 activations_[l - 1].data() + first * stride_ + column, stride_, out,
-                                 stride_);
+                                 activations_[l - 1].data() + first * ldo + column, ldo, out, ldo);
 }
 
 // Weight gradient and optimizer on the panels that this member owns.
@@ -258,7 +263,7 @@ void Trainer<T>::update(std::size_t l, const Batch& batch, const Member& me) {
                                           input(l, batch),
                                           input_stride(l),
                                           delta(l) + column,
-                                          stride_,
+                                          stride(l),
                                           layer.panels.vectors(panel),
                                           layer.weights.data() + offset,
                                           moment(first_moments_, offset),

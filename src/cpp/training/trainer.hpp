@@ -61,7 +61,11 @@ class Trainer {
     void update(std::size_t layer, const Batch& batch, const Member& me);
     void end_step(const Dataset<T>& data, const Batch& batch, EpochResult& result);
 
-    Index input_stride(std::size_t layer) const { return layer == 0 ? x_stride_ : stride_; }
+    // row length of a layer's output and delta
+    Index stride(std::size_t layer) const {
+        return row_stride<T>(network_.layers[layer].panels.padded_columns());
+    }
+    Index input_stride(std::size_t layer) const { return layer == 0 ? x_stride_ : stride(layer - 1); }
     const T* input(std::size_t layer, const Batch& batch) const {
         return layer == 0 ? batch.x.data() : activations_[layer - 1].data();
     }
@@ -82,7 +86,7 @@ class Trainer {
 
     // Scratch of one epoch, for `capacity_` rows.
     Index capacity_ = 0;
-    Index x_stride_ = 0, stride_ = 0;     // row lengths of x and of every other matrix
+    Index x_stride_ = 0;                  // row length of x
     Batch batches_[2];                    // one in use, one being gathered
     std::vector<Buffer<T>> activations_;  // outputs of each layer: (batch, n_out); the last becomes its delta
     std::vector<Buffer<T>> deltas_;       // d loss / d z of each hidden layer: (batch, n_out)

@@ -1,0 +1,76 @@
+"""The optimizer's state survives what a fit may meet."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pymlp import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+)
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(100, 6))
+Y = X @ rng.normal(size=6)
+LABELS = (Y > 0).astype(int)
+
+
+def moments(model: Any) -> np.ndarray:
+    parts = [a for m in model._optimizer.moments for a in m.coefs + m.intercepts]
+    return np.concatenate([a.ravel() for a in parts])
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_mini_batch_that_diverges_does_not_poison_the_next(solver: str) -> None:
+    reg = MLPRegressor((7,), solver=solver, random_state=0)
+    for _ in range(5):
+        reg.partial_fit(X, Y)
+    with pytest.raises(ValueError, match="epoch 1"):
+        reg.partial_fit(X * 1e300, Y * 1e300)
+    assert np.isfinite(moments(reg)).all()
+    before = reg.score(X, Y)
+    for _ in range(200):
+        reg.partial_fit(X, Y)
+    assert reg.score(X, Y) > before
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_moments_are_those_of_numpy(solver: str) -> None:
+    """One linear layer, two full batches: small enough to write down."""
+    params = {"solver": solver, "batch_size": 100, "alpha": 0.5, "learning_rate_init": 0.01}
+    reg = MLPRegressor(hidden_layer_sizes=(), shuffle=False, random_state=0, **params)
+    reg.partial_fit(X, Y)
+    w, b = reg.coefs_[0].copy(), reg.intercepts_[0].copy()
+    old = [m.coefs[0].copy() for m in reg._optimizer.moments]
+    reg.partial_fit(X, Y)
+    gradient = (X.T @ (X @ w + b - Y[:, None]) + 0.5 * w) / 100
+    if solver == "sgd":
+        expected = [0.9 * old[0] - 0.01 * gradient]
+    else:
+        expected = [0.9 * old[0] + 0.1 * gradient, 0.999 * old[1] + 0.001 * gradient**2]
+    for moment, value in zip(reg._optimizer.moments, expected, strict=True):
+        np.testing.assert_allclose(moment.coefs[0], value, rtol=1e-10)
+    assert reg._optimizer.steps == 2
+
+
+def test_an_epsilon_below_the_smallest_number() -> None:
+    clf = MLPClassifier((7,), epsilon=1e-39, precision="float32", max_iter=3, random_state=0)
+    assert all(np.isfinite(w).all() for w in clf.fit(X, LABELS).coefs_)
+
+
+def test_weights_that_leave_a_part_empty() -> None:
+    weight = np.zeros(100)
+    weight[:2] = 1
+    clf = MLPClassifier((7,), early_stopping=True, random_state=0)
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        clf.fit(X, LABELS, weight)
+
+
+@pytest.mark.parametrize("n_threads", [1000, 2**31, 2**70])
+def test_more_threads_than_the_machine_can_start(n_threads: int) -> None:
+    params = {"hidden_layer_sizes": (300,), "max_iter": 1, "random_state": 0}
+    expected = MLPClassifier(**params, n_threads=1).fit(X, LABELS)
+    actual = MLPClassifier(**params, n_threads=n_threads).fit(X, LABELS)
+    np.testing.assert_array_equal(actual.coefs_[0], expected.coefs_[0])
