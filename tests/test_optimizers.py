@@ -24,7 +24,7 @@ def moments(model: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_a_mini_batch_that_diverges_does_not_poison_the_next(solver: str) -> None:
-    reg = MLPRegressor((7,), solver=solver, random_state=0)
+    reg = MLPRegressor(hidden_layer_sizes=(7,), solver=solver, random_state=0)
     for _ in range(5):
         reg.partial_fit(X, Y)
     with pytest.raises(ValueError, match="epoch 1"):

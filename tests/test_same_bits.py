@@ -79,14 +79,19 @@ def test_any_number_of_threads(case: str, solver: str, dtype: type, estimator: s
 
 
 @EVERY_DTYPE
+@pytest.mark.parametrize(
+    "sizes", [(257, 130), (256,), (64, 64)], ids=str
+)  # within panels, at edges
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_work_large_enough_for_every_thread(solver: str, dtype: type) -> None:
+def test_work_large_enough_for_every_thread(
+    solver: str, sizes: tuple[int, ...], dtype: type
+) -> None:
     """Were small steps kept on one thread, the other cases would compare it with itself."""
     rng = np.random.default_rng(1)
     wide, y = rng.normal(size=(300, 311)).astype(dtype), rng.integers(0, 10, 300)
     models = [
         pymlp.MLPClassifier(
-            (257, 130), solver=solver, batch_size=100, max_iter=2, random_state=0, n_threads=n
+            sizes, solver=solver, batch_size=100, max_iter=2, random_state=0, n_threads=n
         ).fit(wide, y)
         for n in (1, 2, 3, 4)
     ]
@@ -146,6 +151,18 @@ def test_a_row_alone_or_among_others(
         for start in range(0, ROWS - size, 1 + size // 2):
             part = slice(start, start + size)
             np.testing.assert_array_equal(predict(model, rows[part]), together[part])
+
+
+@EVERY_DTYPE
+def test_a_row_alone_with_vanishing_probabilities(dtype: type) -> None:
+    """Numbers below the smallest normal one are treated alike on every path."""
+    rows = (30 * X).astype(dtype)
+    model = pymlp.MLPClassifier((50,), max_iter=1, random_state=0).fit(X.astype(dtype), LABELS)
+    model.coefs_ = [c * 8 for c in model.coefs_]
+    together = model.predict_proba(rows)
+    assert (together < np.finfo(dtype).tiny).any()
+    for i in range(ROWS):
+        np.testing.assert_array_equal(model.predict_proba(rows[i : i + 1])[0], together[i])
 
 
 @EVERY_DTYPE

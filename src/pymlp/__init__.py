@@ -1,11 +1,11 @@
 """Multi-layer perceptrons with a scikit-learn estimator on top and C++ kernels underneath."""
 
-from . import datasets
+from . import _core, datasets
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
 from ._regressor import MLPRegressor
 
-show_config(display=False)  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
+_core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
 
 __all__ = ["MLPClassifier", "MLPRegressor", "__version__", "datasets", "show_config"]

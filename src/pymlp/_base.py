@@ -1,7 +1,7 @@
 """What classifier and regressor share: parameters, validation, initialisation, the fit."""
 
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -40,7 +40,7 @@ def is_stochastic(estimator: "BaseMLP") -> bool:
     return True
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(BaseEstimator, ABC):
     """Base of the estimators; use `MLPClassifier` or `MLPRegressor`."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -369,7 +369,7 @@ class BaseMLP(BaseEstimator):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. "
                 "It is going to be clipped",
-                stacklevel=5,
+                stacklevel=6,
             )
         return min(batch_size, n_samples)
 

@@ -41,7 +41,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     batch_size : int or 'auto', default='auto'
         Samples in a mini-batch; 'auto' is ``min(200, n_samples)``.
     learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule for 'sgd': constant; ``learning_rate_init / t ** power_t``; or divided by 5
+        Schedule for 'sgd': constant; ``learning_rate_init / (t_ + 1) ** power_t``; or divided by 5
         whenever progress stops.
     learning_rate_init : float, default=0.001
         Initial learning rate.
@@ -52,8 +52,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     shuffle : bool, default=True
         Draw a new order of the samples before each epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights, the validation split and the order of the samples. The same
-        seed draws what scikit-learn draws.
+        Seed of the initial weights [1]_, the validation split and the order of the samples. The
+        same seed draws what scikit-learn draws.
     tol : float, default=1e-4
         Improvement of the loss (of the validation score with early stopping) that counts.
     verbose : bool, default=False
@@ -163,7 +163,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Non-negative weights; None weighs all samples 1.
         X_val : array-like of shape (n_validation, n_features), default=None
             Validation set: scored after every epoch, and used by early stopping.
-        y_val : array-like, default=None
+        y_val : array-like of shape (n_validation,), default=None
             Its targets.
 
         Returns
@@ -174,7 +174,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges.
+            If a parameter or the data are not valid, or if the first epoch diverges (without
+            early stopping).
         NotImplementedError
             If ``solver='lbfgs'``.
 
@@ -216,7 +217,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, or with ``early_stopping=True``.
+            If a parameter or the data are not valid, with ``early_stopping=True``, or if the
+            epoch diverges; the weights then stay as they were.
         """
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer().fit(self.classes_)
@@ -234,6 +236,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples,)
             Labels out of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
         """
         outputs = self._outputs(X)
         return self._label_binarizer.inverse_transform(  # type: ignore[no-any-return]
@@ -253,6 +262,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`. A row does not depend on the other rows of
             the call, to the last bit.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
         """
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
@@ -269,6 +285,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples, n_classes)
             ``log(predict_proba(X))``; -inf where a probability is too small for its type.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):

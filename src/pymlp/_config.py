@@ -1,6 +1,7 @@
 """What this build is and what it runs on."""
 
 import importlib
+import importlib.util
 from typing import Any, Literal, overload
 
 from . import _core
@@ -50,7 +51,7 @@ def show_config(*, display: bool = True) -> dict[str, Any] | None:
         "isas": _core.available_isas(),
         "threads": _core.max_threads(),
         "blas": _blas_route(),
-        "cuda": _core.cuda,
+        "cuda": importlib.util.find_spec("pymlp._cuda") is not None,
     }
     if not display:
         return config

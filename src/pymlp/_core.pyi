@@ -1,5 +1,6 @@
 """Types of the C++ extension."""
 
+from types import ModuleType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -7,7 +8,6 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 __version__: str
-cuda: bool
 
 def isa() -> str: ...
 def available_isas() -> list[str]: ...
@@ -24,7 +24,7 @@ def predict(
     n_threads: int,
 ) -> Array: ...
 
-class Trainer32:
+class _Trainer:
     steps: int
     def __init__(
         self,
@@ -62,4 +62,7 @@ class Trainer32:
     def predict(self, X: Array, n_threads: int) -> Array: ...
     def is_finite(self) -> bool: ...
 
-class Trainer64(Trainer32): ...
+class Trainer32(_Trainer): ...
+class Trainer64(_Trainer): ...
+
+kernels: ModuleType  # single kernels of a named instruction set, for the tests

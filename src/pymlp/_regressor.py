@@ -39,7 +39,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     batch_size : int or 'auto', default='auto'
         Samples in a mini-batch; 'auto' is ``min(200, n_samples)``.
     learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule for 'sgd': constant; ``learning_rate_init / t ** power_t``; or divided by 5
+        Schedule for 'sgd': constant; ``learning_rate_init / (t_ + 1) ** power_t``; or divided by 5
         whenever progress stops.
     learning_rate_init : float, default=0.001
         Initial learning rate.
@@ -50,8 +50,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     shuffle : bool, default=True
         Draw a new order of the samples before each epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights, the validation split and the order of the samples. The same
-        seed draws what scikit-learn draws.
+        Seed of the initial weights [1]_, the validation split and the order of the samples. The
+        same seed draws what scikit-learn draws.
     tol : float, default=1e-4
         Improvement of the loss (of the validation score with early stopping) that counts.
     verbose : bool, default=False
@@ -223,7 +223,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             Non-negative weights; None weighs all samples 1.
         X_val : array-like of shape (n_validation, n_features), default=None
             Validation set: scored after every epoch, and used by early stopping.
-        y_val : array-like, default=None
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
             Its targets.
 
         Returns
@@ -234,7 +234,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges.
+            If a parameter or the data are not valid, or if the first epoch diverges (without
+            early stopping).
         NotImplementedError
             If ``solver='lbfgs'``.
 
@@ -270,7 +271,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, or with ``early_stopping=True``.
+            If a parameter or the data are not valid, with ``early_stopping=True``, or if the
+            epoch diverges; the weights then stay as they were.
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
@@ -286,6 +288,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions. A row does not depend on the other rows of the call, to the last bit.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
         """
         outputs = self._outputs(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs

@@ -15,8 +15,6 @@ from ._parameters import Parameters
 if TYPE_CHECKING:
     from ._base import BaseMLP
 
-STACK_LEVEL = 7  # from here to the caller of fit, through scikit-learn's decorator
-
 
 def run_epochs(
     est: "BaseMLP",
@@ -86,7 +84,7 @@ def run_epochs(
             f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=STACK_LEVEL,
+            stacklevel=5,  # the caller of fit, through scikit-learn's decorator
         )
 
 
@@ -125,5 +123,5 @@ def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
         f"Training diverged and was stopped: {reason}. The weights of the last finite epoch are "
         "kept; a smaller learning_rate_init or scaled input may help.",
         ConvergenceWarning,
-        stacklevel=STACK_LEVEL,
+        stacklevel=6,
     )

@@ -3,18 +3,13 @@
 #include <pybind11/stl.h>
 
 #include "kernels/dispatch.hpp"
-#include "training/team.hpp"
+#include "threads/team.hpp"
 
 namespace py = pybind11;
 
 void bind_config(py::module_& m) {
     m.attr("__version__") = PYMLP_VERSION;
-#ifdef PYMLP_CUDA
-    m.attr("cuda") = true;
-#else
-    m.attr("cuda") = false;
-#endif
     m.def("isa", [] { return std::string(pymlp::kernels<float>().name); }, "Instruction set in use.");
     m.def("available_isas", &pymlp::available_isas, "Instruction sets that can be forced with PYMLP_ISA.");
-    m.def("max_threads", [] { return pymlp::max_threads(0); }, "Threads used for n_threads=None.");
+    m.def("max_threads", [] { return pymlp::threads_for(0); }, "Threads used for n_threads=None.");
 }

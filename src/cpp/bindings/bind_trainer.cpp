@@ -74,6 +74,16 @@ template <class T>
 void bind(py::module_& m, const char* name) {
     using Arrays = std::vector<Array<T>>;
     const auto coefs = py::arg("coefs").noconvert(), intercepts = py::arg("intercepts").noconvert();
+    const auto load = [](auto layers_of) {
+        return [layers_of](Trainer<T>& t, const Arrays& w, const Arrays& b) {
+            load_layers<T>(layers_of(t), layer_views(w, b));
+        };
+    };
+    const auto store = [](auto layers_of) {
+        return [layers_of](Trainer<T>& t, const Arrays& w, const Arrays& b) {
+            store_layers<T>(layers_of(t), w, b);
+        };
+    };
     py::class_<Trainer<T>>(m, name, "Mini-batch training of one network.")
         .def(
             py::init([](const std::vector<Index>& units, const std::string& activation,
@@ -93,30 +103,17 @@ void bind(py::module_& m, const char* name) {
             py::arg("units"), py::kw_only(), py::arg("activation"), py::arg("loss"), py::arg("solver"),
             py::arg("alpha"), py::arg("batch_size"), py::arg("momentum"), py::arg("nesterov"),
             py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("n_threads"))
-        .def(
-            "load_parameters",
-            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.network().layers, layer_views(w, b)); },
-            coefs, intercepts)
-        .def(
-            "store_parameters",
-            [](Trainer<T>& t, Arrays w, Arrays b) { store_layers(t.network().layers, w, b); }, coefs,
-            intercepts)
-        .def(
-            "load_first_moments",
-            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.first_moments(), layer_views(w, b)); },
-            coefs, intercepts)
-        .def(
-            "store_first_moments",
-            [](Trainer<T>& t, Arrays w, Arrays b) { store_layers(t.first_moments(), w, b); }, coefs,
-            intercepts)
-        .def(
-            "load_second_moments",
-            [](Trainer<T>& t, Arrays w, Arrays b) { load_layers(t.second_moments(), layer_views(w, b)); },
-            coefs, intercepts)
-        .def(
-            "store_second_moments",
-            [](Trainer<T>& t, Arrays w, Arrays b) { store_layers(t.second_moments(), w, b); }, coefs,
-            intercepts)
+        .def("load_parameters", load([](auto& t) -> auto& { return t.network().layers; }), coefs, intercepts)
+        .def("store_parameters", store([](auto& t) -> auto& { return t.network().layers; }), coefs,
+             intercepts)
+        .def("load_first_moments", load([](auto& t) -> auto& { return t.first_moments(); }), coefs,
+             intercepts)
+        .def("store_first_moments", store([](auto& t) -> auto& { return t.first_moments(); }), coefs,
+             intercepts)
+        .def("load_second_moments", load([](auto& t) -> auto& { return t.second_moments(); }), coefs,
+             intercepts)
+        .def("store_second_moments", store([](auto& t) -> auto& { return t.second_moments(); }), coefs,
+             intercepts)
         .def_property("steps", &Trainer<T>::steps, &Trainer<T>::set_steps)
         .def("run_epoch", &run_epoch<T>, py::arg("X").noconvert(), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("learning_rate"))

@@ -3,9 +3,10 @@
 namespace py = pybind11;
 
 void bind_config(py::module_& m);
-void bind_kernels(py::module_& m);
+void bind_functions(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_network(py::module_& m);
+void bind_products(py::module_& m);
 void bind_trainer(py::module_& m);
 
 PYBIND11_MODULE(_core, m) {
@@ -14,5 +15,7 @@ PYBIND11_MODULE(_core, m) {
     bind_machine(m);
     bind_network(m);
     bind_trainer(m);
-    bind_kernels(m);
+    auto kernels = m.def_submodule("kernels", "Single kernels of a named instruction set, for tests.");
+    bind_products(kernels);
+    bind_functions(kernels);
 }

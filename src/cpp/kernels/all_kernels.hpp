@@ -10,6 +10,7 @@
 namespace {
 using pymlp::Activation;
 using pymlp::GemmArgs;
+using pymlp::Index;
 using pymlp::Loss;
 using pymlp::LossArgs;
 using pymlp::OptimizerStep;

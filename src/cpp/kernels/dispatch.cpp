@@ -27,7 +27,7 @@ struct Isa {
     }
 };
 
-// A new instruction set is one line here, one isa_*.cpp and its compiler flags.
+// A new instruction set is its line here, its tables above, one isa_*.cpp and its compiler flags.
 std::vector<Isa> runnable() {
     std::vector<Isa> found{{&kernels_portable_f32, &kernels_portable_f64}};
 #ifdef PYMLP_X86

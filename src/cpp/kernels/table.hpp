@@ -100,8 +100,4 @@ struct KernelTable {
     double (*fma_rounds)(Index rounds, T* sink);
 };
 
-// The table in use: the best that the machine has, or the one that PYMLP_ISA names.
-template <class T>
-const KernelTable<T>& kernels();
-
 }  // namespace pymlp

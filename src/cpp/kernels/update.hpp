@@ -78,10 +78,14 @@ void update_panel(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
 
 template <class T>
 void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    if (s.solver == Solver::sgd)
-        u.vectors == 2 ? update_panel<T, Solver::sgd, 2>(u, s) : update_panel<T, Solver::sgd, 1>(u, s);
-    else
-        u.vectors == 2 ? update_panel<T, Solver::adam, 2>(u, s) : update_panel<T, Solver::adam, 1>(u, s);
+    switch (s.solver) {
+        case Solver::sgd:
+            return u.vectors == 2 ? update_panel<T, Solver::sgd, 2>(u, s)
+                                  : update_panel<T, Solver::sgd, 1>(u, s);
+        case Solver::adam:
+            return u.vectors == 2 ? update_panel<T, Solver::adam, 2>(u, s)
+                                  : update_panel<T, Solver::adam, 1>(u, s);
+    }
 }
 
 template <class T>

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <vector>
 
-#include "kernels/table.hpp"
+#include "kernels/dispatch.hpp"
 #include "network/buffer.hpp"
-#include "training/team.hpp"
+#include "threads/team.hpp"
 
 namespace pymlp {
 namespace {
@@ -19,7 +19,7 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 // rate.
 template <class F>
 double best_rate(int n_threads, double seconds, F work) {
-    const int members = max_threads(n_threads);
+    const int members = threads_for(n_threads);
     std::vector<double> amounts(static_cast<std::size_t>(members));
     double best = 0;
     bool done = false;
@@ -70,7 +70,7 @@ double measure_memory(int n_threads, double seconds) {
 
 double measure_barrier(int n_threads, int rounds) {
     double seconds = 0;
-    run_team(max_threads(n_threads), [&](Member& me) {
+    run_team(threads_for(n_threads), [&](Member& me) {
         me.wait();
         const Clock::time_point start = Clock::now();
         for (int i = 0; i < rounds; ++i) me.wait();

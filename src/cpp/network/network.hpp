@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/table.hpp"
+#include "kernels/dispatch.hpp"
 #include "network/buffer.hpp"
 #include "network/panels.hpp"
 
@@ -43,7 +43,7 @@ struct Network {
 template <class T>
 Index row_stride(Index columns);
 
-// Rows first..last of one panel: out = activation(a w + b). Pass `output` to leave out the activation.
+// Rows first..last of one panel: out = a w + b
 template <class T>
 void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const T* a, Index lda, T* out,
                    Index ldo);

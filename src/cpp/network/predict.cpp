@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "network/network.hpp"
-#include "training/team.hpp"
+#include "threads/team.hpp"
 
 namespace pymlp {
 namespace {

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "network/network.hpp"
+#include "threads/team.hpp"
 
 namespace pymlp {
 namespace {
@@ -46,19 +47,21 @@ void predict_few(const std::vector<LayerView<T>>& layers, Activation activation,
     T* out = activations.data();
     T* next = out + n * widest;
     Index ldx = layers.front().n_in;
-    for (const LayerView<T>& layer : layers) {
-        forward(layer, n, x, ldx, out, widest, ragged.data(), ragged_bias.data());
-        if (&layer == &layers.back()) break;
-        k.activate(activation, n, round_up(layer.n_out, k.lanes), out, widest);
-        x = out;
-        ldx = widest;
-        std::swap(out, next);
-    }
-    const Index outputs = layers.back().n_out;
-    k.predict(loss, n, outputs, out, widest);
-    for (Index r = 0; r < n; ++r)
-        std::memcpy(predictions + r * outputs, out + r * widest,
-                    static_cast<std::size_t>(outputs) * sizeof(T));
+    run_team(1, [&](Member&) {  // for its rounding mode: the same bits as `predict`
+        for (const LayerView<T>& layer : layers) {
+            forward(layer, n, x, ldx, out, widest, ragged.data(), ragged_bias.data());
+            if (&layer == &layers.back()) break;
+            k.activate(activation, n, round_up(layer.n_out, k.lanes), out, widest);
+            x = out;
+            ldx = widest;
+            std::swap(out, next);
+        }
+        const Index outputs = layers.back().n_out;
+        k.predict(loss, n, outputs, out, widest);
+        for (Index r = 0; r < n; ++r)
+            std::memcpy(predictions + r * outputs, out + r * widest,
+                        static_cast<std::size_t>(outputs) * sizeof(T));
+    });
 }
 
 template void predict_few(const std::vector<LayerView<float>>&, Activation, Loss, Index, const float*,

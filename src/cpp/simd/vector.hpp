@@ -13,8 +13,6 @@
 
 namespace {
 
-using Index = std::ptrdiff_t;
-
 template <class T>
 struct VectorOf;
 template <>

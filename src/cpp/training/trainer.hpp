@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "network/network.hpp"
-#include "training/team.hpp"
+#include "threads/team.hpp"
 
 namespace pymlp {
 

@@ -26,7 +26,7 @@ struct Member {
 };
 
 // Threads to use: `requested`, or OpenMP's own number for 0; 1 without OpenMP and in a forked child.
-int max_threads(int requested);
+int threads_for(int requested);
 
 // The same, but no more than `work` (floating-point operations between two barriers) keeps busy.
 int team_size(int requested, double work);

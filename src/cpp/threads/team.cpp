@@ -1,4 +1,4 @@
-#include "training/team.hpp"
+#include "threads/team.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -83,7 +83,7 @@ void Barrier::wait() {
     }
 }
 
-int max_threads(int requested) {
+int threads_for(int requested) {
     if (forked) return 1;
 #ifdef _OPENMP
     // more than a few a core only wait for each other, and libgomp ends the process when it can start no more
@@ -96,10 +96,11 @@ int max_threads(int requested) {
 }
 
 int team_size(int requested, double work) {
+    if (requested > 0) return threads_for(requested);  // asked for, so given
     // a few microseconds: with less, one thread more gains little and may lose much on a busy machine
     constexpr double work_per_thread = 5e5;
     const int useful = static_cast<int>(std::min(work / work_per_thread, 1e6));
-    return std::clamp(useful, 1, std::max(1, max_threads(requested)));
+    return std::clamp(useful, 1, std::max(1, threads_for(requested)));
 }
 
 void run_team(int members, const std::function<void(Member&)>& body) {

@@ -1,0 +1,70 @@
+// Single kernels on rows (activations and losses), of a named instruction set, for the tests.
+#include "bindings/padded.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace pymlp {
+namespace {
+
+template <class T>
+Array<T> activate(const std::string& isa, const std::string& name, const Array<T>& z) {
+    expect_matrices({&z});
+    const KernelTable<T>& k = kernels<T>(isa);
+    Padded<T> x(z, k.lanes);
+    k.activate(activation_named(name), x.rows, round_up(x.columns, k.lanes), x.buffer.data(), x.stride);
+    return x.array();
+}
+
+template <class T>
+Array<T> derivative(const std::string& isa, const std::string& name, const Array<T>& a, const Array<T>& d) {
+    expect_matrices({&a, &d});
+    const KernelTable<T>& k = kernels<T>(isa);
+    expect_shape(d, "d", {a.shape(0), a.shape(1)});
+    const Padded<T> out(a, k.lanes);
+    Padded<T> delta(d, k.lanes);
+    k.multiply_derivative(activation_named(name), a.shape(0), round_up(a.shape(1), k.lanes),
+                          out.buffer.data(), out.stride, delta.buffer.data(), delta.stride);
+    return delta.array();
+}
+
+// (gradient, loss of each row, hit of each row)
+template <class T>
+py::tuple loss(const std::string& isa, const std::string& name, const Array<T>& z, const py::array& y,
+               const std::optional<Array<T>>& sample_weight) {
+    expect_matrices({&z});
+    const KernelTable<T>& k = kernels<T>(isa);
+    const Network<T> network({1, z.shape(1)}, Activation::identity, loss_named(name));
+    const Targets<T> targets(y, network, z.shape(0));
+    Padded<T> dz(z, k.lanes), padded(z, k.lanes);
+    for (Index r = 0; targets.values && r < dz.rows; ++r)
+        std::copy_n(targets.values + r * dz.columns, dz.columns, padded.buffer.data() + r * padded.stride);
+    py::array_t<double> losses(z.shape(0)), hits(z.shape(0));
+    k.loss(network.loss,
+           {dz.rows, dz.columns, dz.buffer.data(), dz.stride, targets.labels, padded.buffer.data(),
+            padded.stride, data_or_null(sample_weight), losses.mutable_data(), hits.mutable_data()});
+    return py::make_tuple(dz.array(), losses, hits);
+}
+
+template <class T>
+Array<T> output(const std::string& isa, const std::string& name, const Array<T>& z) {
+    expect_matrices({&z});
+    const KernelTable<T>& k = kernels<T>(isa);
+    Padded<T> p(z, k.lanes);
+    k.predict(loss_named(name), p.rows, p.columns, p.buffer.data(), p.stride);
+    return p.array();
+}
+
+template <class T>
+void bind(py::module_& m) {
+    m.def("activate", &activate<T>, py::arg("isa"), py::arg("activation"), raw("z"));
+    m.def("derivative", &derivative<T>, py::arg("isa"), py::arg("activation"), raw("a"), raw("d"));
+    m.def("loss", &loss<T>, py::arg("isa"), py::arg("loss"), raw("z"), py::arg("y"), raw("sample_weight"));
+    m.def("output", &output<T>, py::arg("isa"), py::arg("loss"), raw("z"));
+}
+
+}  // namespace
+}  // namespace pymlp
+
+void bind_functions(pybind11::module_& m) {
+    pymlp::bind<float>(m);
+    pymlp::bind<double>(m);
+}
