@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from bench.worker import Worker, WorkerError, available_cpus
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    data = mnist(options.data) if options.data else like_mnist()
+    data = options.samples
     jobs = list_jobs(options, len(data.y))
     with ExitStack() as stack:
         workers, left_out = start_workers(options, data, stack)
@@ -99,6 +100,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--threads {options.threads}: this process may use {cpus} CPU(s)")
     if max(options.batch) > SAMPLES:
         parser.error(f"--batch {max(options.batch)}: there are {SAMPLES} samples")
+    if options.picture and not find_spec("matplotlib"):
+        parser.error('--picture needs matplotlib: pip install ".[bench]"')
+    for file in (options.json, options.picture):
+        if file and not file.parent.is_dir():
+            parser.error(f"{file}: there is no folder {file.parent}")
+    try:
+        options.samples = mnist(options.data) if options.data else like_mnist()
+    except (OSError, ValueError) as error:
+        parser.error(f"--data: {error}")
     return options
 
 
@@ -121,7 +131,8 @@ def start_workers(
     for name in options.peers:
         peer = PEERS[name]
         if peer.missing:
-            left_out.append(f"{name} (not installed: {', '.join(peer.missing)})")
+            missing = ", ".join(peer.missing)
+            left_out.append(f"{name} (not installed: {missing}; pip install '.[bench]')")
             continue
         worker = Worker(
             Runner,

@@ -1,5 +1,7 @@
 """What classifier and regressor share: parameters, validation, initialisation, the fit."""
 
+from __future__ import annotations
+
 import warnings
 from abc import ABC, abstractmethod
 from itertools import pairwise
@@ -31,7 +33,7 @@ OUT_ACTIVATIONS = {
 }
 
 
-def is_stochastic(estimator: "BaseMLP") -> bool:
+def is_stochastic(estimator: BaseMLP) -> bool:
     """Tell whether the solver works by mini-batches, as partial_fit needs."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
@@ -190,17 +192,20 @@ class BaseMLP(BaseEstimator, ABC):
     def _samples(self, X: Array, y: Array, sample_weight: Any = None) -> Samples:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            sample_weight = np.ascontiguousarray(sample_weight, dtype=X.dtype)
+            sample_weight = np.require(sample_weight, X.dtype, ENGINE_LAYOUT)
         return Samples(X, self._encode(y, X.dtype), sample_weight)
 
     def _hidden_units(self) -> list[int]:
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        try:
+            sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        except ValueError:  # ragged
+            sizes = np.array([None])
         if sizes.size and (sizes.ndim != 1 or not np.issubdtype(sizes.dtype, np.integer)):
             raise ValueError(
                 "hidden_layer_sizes must be an integer or a sequence of integers, "
                 f"got {self.hidden_layer_sizes!r}."
             )
-        if (sizes <= 0).any():
+        if sizes.size and (sizes <= 0).any():
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
         return [int(size) for size in sizes]
 
@@ -221,6 +226,10 @@ class BaseMLP(BaseEstimator, ABC):
             self.intercepts_.append(intercepts.astype(dtype, copy=False))
         self.loss_curve_: list[float] = []
         self.history_: dict[str, list[float]] = {}
+        self._follow_afresh()
+
+    def _follow_afresh(self) -> None:
+        """Set what early stopping, or the loss without it, is compared with."""
         self._no_improvement_count = 0
         self.best_loss_: float | None = None if self.early_stopping else np.inf
         self.validation_scores_: list[float] | None = [] if self.early_stopping else None
@@ -301,7 +310,10 @@ class BaseMLP(BaseEstimator, ABC):
         train = self._samples(X, y, sample_weight)
         validation = None
         if X_val is not None:
-            X_val, y_val = self._validate_X_y(X_val, y_val, X.dtype, reset=False)
+            try:
+                X_val, y_val = self._validate_X_y(X_val, y_val, X.dtype, reset=False)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"X_val, y_val: {error}") from error
             self._check_known(y_val, "y_val")
             validation = self._samples(X_val, y_val)
 
@@ -311,6 +323,8 @@ class BaseMLP(BaseEstimator, ABC):
         self._random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize(units, X.dtype)
+        elif (getattr(self, "best_loss_", None) is None) != self.early_stopping:  # switched since
+            self._follow_afresh()
         # copied, so that nobody else's arrays are trained
         parameters = Parameters.checked(self.coefs_, self.intercepts_, units).cast(X.dtype).copy()
         self.coefs_, self.intercepts_ = parameters.coefs, parameters.intercepts
@@ -323,6 +337,10 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _hold_out(self, rows: Array, train: Samples) -> list[Array]:
         """Split the rows into training and validation rows."""
+        if self.validation_fraction == 0:
+            raise ValueError(
+                "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
+            )
         parts: list[Array] = train_test_split(
             rows,
             random_state=self._random_state,

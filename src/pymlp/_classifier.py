@@ -1,5 +1,7 @@
 """The classifier."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np
@@ -222,7 +224,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         if _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer().fit(self.classes_)
-        return self._fit(X, y, sample_weight, incremental=True)
+        try:
+            return self._fit(X, y, sample_weight, incremental=True)
+        except BaseException:
+            if not hasattr(self, "coefs_"):  # the first call is refused: the classes go, too
+                del self.classes_, self._label_binarizer
+            raise
 
     def predict(self, X: ArrayLike) -> Array:
         """Predict the most probable class.

@@ -55,7 +55,8 @@ class Parameters:
         if not sound:
             raise ValueError(
                 f"coefs_ and intercepts_ of shapes {shapes[0]} and {shapes[1]} do not make up a "
-                f"network of {' - '.join(str(n or 'any') for n in units)} units."
+                f"network of {' - '.join(str(n or 'any') for n in units)} units (was "
+                "hidden_layer_sizes changed since the last fit?)."
             )
         dtype = np.float32 if coefs[0].dtype == np.float32 else np.float64
         return cls(coefs, intercepts).cast(dtype)

@@ -59,8 +59,9 @@ def run_epochs(
         if validation is not None:
             epoch |= est._validation_metrics(engine, validation)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
-        for name, value in epoch.items():
-            est.history_.setdefault(name, []).append(value)
+        for name in est.history_ | epoch:  # nan where an epoch had no such value
+            column = est.history_.setdefault(name, [np.nan] * (len(est.loss_curve_) - 1))
+            column.append(epoch.get(name, np.nan))
 
         if best is None:
             _follow_loss(est)

@@ -1,4 +1,4 @@
-"""The optimizer's state survives what a fit may meet."""
+"""The optimizer's and the estimator's state survive what a fit may meet."""
 
 from typing import Any
 
@@ -74,3 +74,26 @@ def test_more_threads_than_the_machine_can_start(n_threads: int) -> None:
     expected = MLPClassifier(**params, n_threads=1).fit(X, LABELS)
     actual = MLPClassifier(**params, n_threads=n_threads).fit(X, LABELS)
     np.testing.assert_array_equal(actual.coefs_[0], expected.coefs_[0])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_early_stopping_switched_between_calls(first: bool) -> None:
+    clf = MLPClassifier((7,), early_stopping=first, warm_start=True, max_iter=4, random_state=0)
+    clf.fit(X, LABELS).set_params(early_stopping=not first).fit(X, LABELS)
+    assert (clf.validation_scores_ is None) == first
+    assert {len(column) for column in clf.history_.values()} == {8}
+    assert np.isnan(clf.history_["val_loss"]).sum() == 4
+
+
+def test_a_refused_first_partial_fit_leaves_no_classes() -> None:
+    clf = MLPClassifier((7,), random_state=0)
+    with pytest.raises(ValueError, match="NaN"):
+        clf.partial_fit(np.full_like(X, np.nan), LABELS, classes=[0, 1, 2])
+    assert not hasattr(clf, "classes_")
+    clf.partial_fit(X, LABELS, classes=[0, 1])
+    assert clf.predict(X).shape == (100,)
+
+
+def test_errors_of_the_validation_set_name_it() -> None:
+    with pytest.raises(ValueError, match=r"X_val, y_val: .*NaN"):
+        MLPClassifier((7,)).fit(X, LABELS, X_val=np.full_like(X, np.nan), y_val=LABELS)
