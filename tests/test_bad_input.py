@@ -135,7 +135,9 @@ def test_regressor_before_fit() -> None:
 
 
 EARLY: dict[str, Any] = {"early_stopping": True}
+NO_ROW: dict[str, Any] = EARLY | {"validation_fraction": 0.0}
 OWN_ERRORS: dict[str, tuple[str, Any, Any, dict[str, Any], str]] = {
+    "no row to validate": ("MLPClassifier", X, LABELS, NO_ROW, "validation_fraction > 0"),
     "sparse X": ("MLPClassifier", sparse.csr_array(X), LABELS, {}, "[Ss]parse"),
     "multilabel y": ("MLPClassifier", X, np.eye(3, dtype=int)[LABELS], {}, "[Mm]ulti-?label"),
     "two label columns": ("MLPClassifier", X, np.c_[LABELS, LABELS], {}, "[Mm]ulti-?output"),
@@ -271,7 +273,6 @@ WRONG_CALLS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
     "other classes, warm": (WARM, lambda m: m.fit(X, LABELS).fit(X[:2], LABELS[:2])),
     "partial early stopping": (EARLY, lambda m: m.partial_fit(X, LABELS, classes=[0, 1, 2])),
     "one row to validate": (EARLY, lambda m: m.fit(X[:10], LABELS[:10])),
-    "no row to validate": (EARLY | {"validation_fraction": 0.0}, lambda m: m.fit(X, LABELS)),
 }
 
 

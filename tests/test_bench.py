@@ -244,7 +244,9 @@ def test_a_missing_peer_is_named_and_left_out(monkeypatch, capsys):
     monkeypatch.setattr(command, "start_gauge", lambda threads, stack: (None, []))
     with pytest.raises(SystemExit, match="nothing to measure"):
         command.main(["--peers", "absent", "--threads", "1"])
-    assert "left out: absent (not installed: no_such_package_as_this)" in capsys.readouterr().out
+    assert "left out: absent (not installed: no_such_package_as_this; pip install '.[bench]')" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,9 @@ STEPS = [
 @pytest.mark.parametrize("n_in", SIZES)
 def test_update(isa: str, dtype: Any, n_in: int, step: dict[str, Any]) -> None:
     rng = np.random.default_rng(n_in)
-    step = step | {"learning_rate": 0.125, "alpha": 0.25, "scale": 0.0625}
     for n_out in SIZES:
+        alpha = 0.25 * (n_out % 2)  # with and without the penalty
+        step = step | {"learning_rate": 0.125, "alpha": alpha, "scale": 0.0625}
         batch = int(rng.integers(1, 60))
         x, dz = integers(rng, (batch, n_in), dtype), integers(rng, (batch, n_out), dtype)
         w, m = (rng.normal(size=(n_in, n_out)).astype(dtype) for _ in range(2))

@@ -49,12 +49,12 @@ void run(const std::string& isa, const char* type) {
         const Buffer<T> x = small_numbers<T>(batch * stride);
         Buffer<T> w = small_numbers<T>(panels.size()), v(panels.size()), m(panels.size());
         Buffer<T> z = small_numbers<T>(batch * ldz), bias(panels.padded_columns());
-        Buffer<double> squares(n_in);
         OptimizerStep<T> step;
         step.learning_rate = T(1e-6);
         step.momentum = step.beta_1 = step.beta_2 = T(0.9);
         step.epsilon = T(1e-8);
         step.inverse = T(0.02);
+        step.sum_rate = T(2e-8);
         const auto forward = [&] {
             for (Index p = 0; p < panels.count(); ++p)
                 k.gemm({batch, n_in, x.data(), stride, w.data() + panels.offset(p),
@@ -66,7 +66,7 @@ void run(const std::string& isa, const char* type) {
             for (Index p = 0; p < panels.count(); ++p)
                 k.update({0, n_in, batch, x.data(), stride, z.data() + panels.first_column(p), ldz,
                           panels.vectors(p), w.data() + panels.offset(p), v.data() + panels.offset(p),
-                          m.data() + panels.offset(p), squares.data()},
+                          m.data() + panels.offset(p), nullptr},
                          step);
         };
         const double flops = 2.0 * batch * n_in * static_cast<double>(columns);  // padding does not count

@@ -52,9 +52,10 @@ py::tuple update(const std::string& isa, const Array<T>& x, const Array<T>& dz, 
     step.epsilon = T(1e-8);
     step.alpha = static_cast<T>(alpha);
     step.inverse = static_cast<T>(scale);
+    step.sum_rate = static_cast<T>(learning_rate * scale);
     Padded<T> xs(x, k.lanes), dzs(dz, k.lanes);
-    for (Index r = 0; r < dzs.rows;
-         ++r)  // gradients have zeros in their padding: it is updated like the rest
+    // gradients have zeros in their padding: it is updated like the rest
+    for (Index r = 0; r < dzs.rows; ++r)
         std::fill_n(dzs.buffer.data() + r * dzs.stride + dzs.columns, dzs.stride - dzs.columns, T(0));
     const Panels& panels = layers[0].panels;
     Buffer<double> squares(panels.rows);
@@ -63,8 +64,9 @@ py::tuple update(const std::string& isa, const Array<T>& x, const Array<T>& dz, 
         const auto at = [&](std::size_t i) { return layers[i].weights.data() + panels.offset(p); };
         k.update(
             {0, panels.rows, xs.rows, xs.buffer.data(), xs.stride, dzs.buffer.data() + panels.first_column(p),
-             dzs.stride, panels.vectors(p), at(0), at(1), at(2), squares.data()},
+             dzs.stride, panels.vectors(p), at(0), at(1), at(2), alpha > 0 ? squares.data() : nullptr},
             step);
+        if (!(alpha > 0)) k.sum_squares(panels.rows, panels.vectors(p), at(0), squares.data());
         for (Index i = 0; i * k.row_tile < panels.rows; ++i) sum += squares.data()[i];
     }
     Array<T> bias(dz.shape(1));

@@ -42,6 +42,7 @@ struct OptimizerStep {
     T rest_1 = 0, rest_2 = 0;  // 1 - beta, rounded once: 1 - T(0.999) has lost four digits
     T alpha = 0;               // L2 penalty, before the division by the batch's weight
     T inverse = 1;             // 1 / sum of the batch's sample weights
+    T sum_rate = 0;            // learning_rate * inverse, for the gradient before its division
 };
 
 // gradient = (sum_b x[b][i] dz[b][j] + alpha w[i][j]) * inverse, b ascending, straight into the optimizer.
@@ -57,7 +58,7 @@ struct UpdateArgs {
     T* weights;        // (n_in, vectors * lanes), a panel; the state arrays alike
     T* first_moment;   // velocity (sgd) or m (adam)
     T* second_moment;  // v (adam)
-    double* squares;   // out: sum of the new weights' squares, one number a row tile; null if not wanted
+    double* squares;   // out: sum of the new weights' squares, one number a row tile; null without a penalty
 };
 
 // Row-wise loss of the output layer: z becomes dz = sample_weight * d loss / d z.

@@ -3,10 +3,11 @@
 
 namespace {
 
-// One vector of parameters: (weights, moments) at p, gradient g.
+// One vector of parameters w with its moments; `sum` is the gradient before the division by the batch's
+// weight.
 template <class T>
-PYMLP_INLINE Vec<T> sgd(const OptimizerStep<T>& s, Vec<T> w, Vec<T> g, T* velocity) {
-    const Vec<T> step = rounded(s.learning_rate * g);
+PYMLP_INLINE Vec<T> sgd(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* velocity) {
+    const Vec<T> step = rounded(s.sum_rate * sum);
     const Vec<T> v = s.momentum * load(velocity) - step;
     store(velocity, v);
     // Nesterov's look-ahead in scikit-learn's form: the velocity is applied once more
@@ -15,7 +16,8 @@ PYMLP_INLINE Vec<T> sgd(const OptimizerStep<T>& s, Vec<T> w, Vec<T> g, T* veloci
 
 // Kingma & Ba (2015), arXiv:1412.6980, the efficient form at the end of its section 2
 template <class T>
-PYMLP_INLINE Vec<T> adam(const OptimizerStep<T>& s, Vec<T> w, Vec<T> g, T* first, T* second) {
+PYMLP_INLINE Vec<T> adam(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
+    const Vec<T> g = rounded(sum * s.inverse);
     const Vec<T> m = s.beta_1 * load(first) + rounded(s.rest_1 * g);
     const Vec<T> v = s.beta_2 * load(second) + rounded(s.rest_2 * (g * g));
     store(first, m);
@@ -24,14 +26,15 @@ PYMLP_INLINE Vec<T> adam(const OptimizerStep<T>& s, Vec<T> w, Vec<T> g, T* first
 }
 
 template <class T, Solver solver>
-PYMLP_INLINE Vec<T> optimize(const OptimizerStep<T>& s, Vec<T> w, Vec<T> g, T* first, T* second) {
+PYMLP_INLINE Vec<T> optimize(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
     if constexpr (solver == Solver::sgd)
-        return sgd<T>(s, w, g, first);
+        return sgd<T>(s, w, sum, first);
     else
-        return adam<T>(s, w, g, first, second);
+        return adam<T>(s, w, sum, first, second);
 }
 
-template <class T, Solver solver, int Rows, int Vectors>
+// `penalised`: with alpha > 0, and therefore with sums of squares.
+template <class T, Solver solver, bool penalised, int Rows, int Vectors>
 void update_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row) {
     constexpr int width = Vectors * lanes<T>;
     T* weights = u.weights + row * width;
@@ -50,41 +53,47 @@ void update_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row) {
         for (int v = 0; v < Vectors; ++v) {
             const int at = r * width + v * lanes<T>;
             const Vec<T> w = load(weights + at);
-            const Vec<T> g = (acc[r][v] + s.alpha * w) * s.inverse;
-            const Vec<T> updated = optimize<T, solver>(s, w, g, first + at, second + at);
+            const Vec<T> sum = penalised ? acc[r][v] + s.alpha * w : acc[r][v];
+            const Vec<T> updated = optimize<T, solver>(s, w, sum, first + at, second + at);
             store(weights + at, updated);
-            squares += updated * updated;
+            if constexpr (penalised) squares += updated * updated;
         }
-    if (u.squares) u.squares[row / max_tile_rows] = static_cast<double>(sum_lanes<T>(squares));
+    if constexpr (penalised) u.squares[row / max_tile_rows] = static_cast<double>(sum_lanes<T>(squares));
 }
 
-template <class T, Solver solver, int Vectors, int Rows = max_tile_rows>
+template <class T, Solver solver, bool penalised, int Vectors, int Rows = max_tile_rows>
 PYMLP_INLINE void update_rows(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return update_tile<T, solver, Rows, Vectors>(u, s, row);
-        update_rows<T, solver, Vectors, Rows - 1>(u, s, row, rows);
+        if (rows == Rows) return update_tile<T, solver, penalised, Rows, Vectors>(u, s, row);
+        update_rows<T, solver, penalised, Vectors, Rows - 1>(u, s, row, rows);
     }
 }
 
-template <class T, Solver solver, int Vectors>
+template <class T, Solver solver, bool penalised, int Vectors>
 void update_panel(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
     // Tiles start at multiples of max_tile_rows whatever the range, so that the sums of squares do not depend
     // on how the rows were shared out.
     for (Index row = u.first_row; row < u.last_row; row += max_tile_rows) {
         const Index rows = u.last_row - row < max_tile_rows ? u.last_row - row : max_tile_rows;
-        update_rows<T, solver, Vectors>(u, s, row, rows);
+        update_rows<T, solver, penalised, Vectors>(u, s, row, rows);
     }
+}
+
+template <class T, Solver solver, bool penalised>
+PYMLP_INLINE void update_with(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
+    u.vectors == 2 ? update_panel<T, solver, penalised, 2>(u, s)
+                   : update_panel<T, solver, penalised, 1>(u, s);
 }
 
 template <class T>
 void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
     switch (s.solver) {
         case Solver::sgd:
-            return u.vectors == 2 ? update_panel<T, Solver::sgd, 2>(u, s)
-                                  : update_panel<T, Solver::sgd, 1>(u, s);
+            return u.squares ? update_with<T, Solver::sgd, true>(u, s)
+                             : update_with<T, Solver::sgd, false>(u, s);
         case Solver::adam:
-            return u.vectors == 2 ? update_panel<T, Solver::adam, 2>(u, s)
-                                  : update_panel<T, Solver::adam, 1>(u, s);
+            return u.squares ? update_with<T, Solver::adam, true>(u, s)
+                             : update_with<T, Solver::adam, false>(u, s);
     }
 }
 
@@ -92,14 +101,13 @@ template <class T>
 void update_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
     for (Index v = 0; v < u.vectors; ++v) {
         const Index at = v * lanes<T>;
-        Vec<T> g = {};
-        for (Index b = 0; b < u.batch; ++b) g += load(u.dz + b * u.lddz + at);
-        g *= s.inverse;
+        Vec<T> sum = {};
+        for (Index b = 0; b < u.batch; ++b) sum += load(u.dz + b * u.lddz + at);
         const Vec<T> w = load(u.weights + at);
         T* first = u.first_moment + at;
         store(u.weights + at, s.solver == Solver::sgd
-                                  ? optimize<T, Solver::sgd>(s, w, g, first, nullptr)
-                                  : optimize<T, Solver::adam>(s, w, g, first, u.second_moment + at));
+                                  ? optimize<T, Solver::sgd>(s, w, sum, first, nullptr)
+                                  : optimize<T, Solver::adam>(s, w, sum, first, u.second_moment + at));
     }
 }
 

@@ -173,6 +173,7 @@ void Trainer<T>::begin_step(const Dataset<T>& data, const Batch& batch, double l
         learning_rate *= std::sqrt(1 - std::pow(options_.beta_2, t)) / (1 - std::pow(options_.beta_1, t));
     }
     step_.learning_rate = static_cast<T>(learning_rate);
+    step_.sum_rate = batch_weight_ > 0 ? static_cast<T>(learning_rate / batch_weight_) : T(0);
 }
 
 // Each member computes the panels that it owns, for all rows of the batch.
