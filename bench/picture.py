@@ -34,7 +34,7 @@ def draw(run: Run, results: Sequence[Result], file: Path) -> None:
     for axis, (title, part) in zip(axes, panels, strict=True):
         _draw_panel(axis, title, part)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle(run.describe().splitlines()[0], fontsize=9)
     figure.savefig(file, dpi=150)
 
