@@ -97,3 +97,11 @@ def test_a_refused_first_partial_fit_leaves_no_classes() -> None:
 def test_errors_of_the_validation_set_name_it() -> None:
     with pytest.raises(ValueError, match=r"X_val, y_val: .*NaN"):
         MLPClassifier((7,)).fit(X, LABELS, X_val=np.full_like(X, np.nan), y_val=LABELS)
+
+
+def test_warnings_point_at_the_caller() -> None:
+    reg = MLPRegressor(batch_size=10_000, max_iter=1)
+    with pytest.warns(UserWarning, match=r"clipped|Maximum iterations") as caught:
+        reg.fit(X, Y)
+    assert len(caught) == 2  # batch_size clipped, max_iter reached
+    assert {warning.filename for warning in caught} == {__file__}

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -20,7 +19,7 @@ from . import _core
 from ._engine import Engine, Samples
 from ._optimizers import SGD, Adam, Optimizer
 from ._parameters import ENGINE_LAYOUT, Parameters
-from ._training import run_epochs
+from ._training import hold_out, run_epochs
 
 Array = NDArray[Any]
 
@@ -31,15 +30,6 @@ OUT_ACTIVATIONS = {
     "squared_error": "identity",
     "poisson": "exp",
 }
-
-
-def is_stochastic(estimator: BaseMLP) -> bool:
-    """Tell whether the solver works by mini-batches, as partial_fit needs."""
-    if estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
-    return True
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -259,7 +249,7 @@ class BaseMLP(BaseEstimator, ABC):
             )
             rows = np.arange(len(train.X), dtype=np.int64)
             if self.early_stopping and validation is None:
-                rows, held_out = self._hold_out(rows, train)
+                rows, held_out = hold_out(self, rows, train)
                 validation = train.take(held_out)
             engine = self._new_engine(len(rows))
         except BaseException:
@@ -334,30 +324,6 @@ class BaseMLP(BaseEstimator, ABC):
             self._optimizer = self._new_optimizer(parameters)
         self._optimizer.cast(X.dtype)
         return train, validation
-
-    def _hold_out(self, rows: Array, train: Samples) -> list[Array]:
-        """Split the rows into training and validation rows."""
-        if self.validation_fraction == 0:
-            raise ValueError(
-                "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
-            )
-        parts: list[Array] = train_test_split(
-            rows,
-            random_state=self._random_state,
-            test_size=self.validation_fraction,
-            stratify=self._stratify(train),
-        )
-        if len(parts[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' "
-                "or the size of your dataset."
-            )
-        if train.weight is not None and not all(train.weight[part].any() for part in parts):
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number, in the part held out "
-                "for validation and in the rest."
-            )
-        return parts
 
     def _new_engine(self, n_samples: int) -> Engine:
         return Engine(

@@ -17,8 +17,9 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
-from ._base import BaseMLP, is_stochastic
+from ._base import BaseMLP
 from ._engine import Engine, Samples
+from ._optimizers import is_stochastic
 
 Array = NDArray[Any]
 

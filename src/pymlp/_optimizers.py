@@ -1,6 +1,6 @@
 """The optimizers' state and learning-rate rules; their arithmetic lies in the C++ kernels."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -123,3 +123,12 @@ class Adam(Optimizer):
         """Note the rate of the last step."""
         corrections = np.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
         self.learning_rate = float(self.learning_rate_init * corrections)
+
+
+def is_stochastic(estimator: Any) -> bool:
+    """Tell whether the solver works by mini-batches, as partial_fit needs."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True

@@ -12,8 +12,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from ._base import BaseMLP, is_stochastic
+from ._base import BaseMLP
 from ._engine import Engine, Samples
+from ._optimizers import is_stochastic
 from ._parameters import ENGINE_LAYOUT
 
 Array = NDArray[Any]

@@ -1,26 +1,51 @@
-"""The epochs of a fit: progress, early stopping, schedules and divergence."""
+"""The epochs of a fit: validation split, progress, early stopping and divergence."""
 
 import time
 import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 
 from ._engine import Engine, Samples
-from ._parameters import Parameters
+from ._parameters import Array, Parameters
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
+
+
+def hold_out(est: "BaseMLP", rows: Array, train: Samples) -> list[Array]:
+    """Split the rows into training and validation rows."""
+    if est.validation_fraction == 0:
+        raise ValueError(
+            "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
+        )
+    parts: list[Array] = train_test_split(
+        rows,
+        random_state=est._random_state,
+        test_size=est.validation_fraction,
+        stratify=est._stratify(train),
+    )
+    if len(parts[1]) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' "
+            "or the size of your dataset."
+        )
+    if train.weight is not None and not all(train.weight[part].any() for part in parts):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number, in the part held out "
+            "for validation and in the rest."
+        )
+    return parts
 
 
 def run_epochs(
     est: "BaseMLP",
     engine: Engine,
     train: Samples,
-    rows: NDArray[np.int64],
+    rows: Array,
     *,
     validation: Samples | None,
     best: Parameters | None,
