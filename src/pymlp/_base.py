@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -18,10 +18,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from . import _core
 from ._engine import Engine, Samples
 from ._optimizers import SGD, Adam, Optimizer
-from ._parameters import ENGINE_LAYOUT, Parameters
+from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._training import hold_out, run_epochs
-
-Array = NDArray[Any]
 
 # loss of the engine -> output activation, by scikit-learn's name
 OUT_ACTIVATIONS = {
@@ -195,7 +193,7 @@ class BaseMLP(BaseEstimator, ABC):
                 "hidden_layer_sizes must be an integer or a sequence of integers, "
                 f"got {self.hidden_layer_sizes!r}."
             )
-        if sizes.size and (sizes <= 0).any():
+        if (sizes <= 0).any():
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
         return [int(size) for size in sizes]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
@@ -20,8 +20,7 @@ from sklearn.utils.multiclass import (
 from ._base import BaseMLP
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
-
-Array = NDArray[Any]
+from ._parameters import Array
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):

@@ -3,13 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._core import Trainer32, Trainer64
 from ._optimizers import Optimizer
-from ._parameters import Parameters
-
-Array = NDArray[Any]
+from ._parameters import Array, Parameters
 
 
 class Samples(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -15,9 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from ._base import BaseMLP
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
-from ._parameters import ENGINE_LAYOUT
-
-Array = NDArray[Any]
+from ._parameters import ENGINE_LAYOUT, Array
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):

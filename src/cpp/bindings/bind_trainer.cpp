@@ -65,8 +65,10 @@ Array<T> predict_rows(Trainer<T>& trainer, const Array<T>& x, int n_threads) {
     expect_shape(x, "X", {n, trainer.network().n_features()});
     Array<T> out({n, static_cast<py::ssize_t>(trainer.network().n_outputs())});
     T* predictions = out.mutable_data();
-    py::gil_scoped_release unlocked;
-    predict(trainer.network(), n, x.data(), predictions, n_threads);
+    {
+        const py::gil_scoped_release unlocked;
+        predict(trainer.network(), n, x.data(), predictions, n_threads);
+    }
     return out;
 }
 
