@@ -64,9 +64,9 @@ void run(const std::string& isa, const char* type) {
         const auto update = [&](Solver solver) {
             step.solver = solver;
             for (Index p = 0; p < panels.count(); ++p)
-                k.update({0, n_in, batch, x.data(), stride, z.data() + panels.first_column(p), ldz,
+                k.update({0, n_in, batch, x.data(), stride, nullptr, z.data() + panels.first_column(p), ldz,
                           panels.vectors(p), w.data() + panels.offset(p), v.data() + panels.offset(p),
-                          m.data() + panels.offset(p), nullptr},
+                          m.data() + panels.offset(p), nullptr, nullptr},
                          step);
         };
         const double flops = 2.0 * batch * n_in * static_cast<double>(columns);  // padding does not count

@@ -38,9 +38,9 @@ py::tuple loss(const std::string& isa, const std::string& name, const Array<T>& 
     for (Index r = 0; targets.values && r < dz.rows; ++r)
         std::copy_n(targets.values + r * dz.columns, dz.columns, padded.buffer.data() + r * padded.stride);
     py::array_t<double> losses(z.shape(0)), hits(z.shape(0));
-    k.loss(network.loss,
-           {dz.rows, dz.columns, dz.buffer.data(), dz.stride, targets.labels, padded.buffer.data(),
-            padded.stride, data_or_null(sample_weight), losses.mutable_data(), hits.mutable_data()});
+    k.loss(network.loss, {dz.rows, dz.columns, dz.buffer.data(), dz.stride, targets.labels,
+                          padded.buffer.data(), padded.stride, data_or_null(sample_weight),
+                          losses.mutable_data(), hits.mutable_data(), nullptr, 1, T(0), T(2), T(1), nullptr});
     return py::make_tuple(dz.array(), losses, hits);
 }
 
@@ -49,7 +49,8 @@ Array<T> output(const std::string& isa, const std::string& name, const Array<T>&
     expect_matrices({&z});
     const KernelTable<T>& k = kernels<T>(isa);
     Padded<T> p(z, k.lanes);
-    k.predict(loss_named(name), p.rows, p.columns, p.buffer.data(), p.stride);
+    const Index groups[] = {0, p.columns};
+    k.predict(output_of(loss_named(name)), p.rows, p.columns, p.buffer.data(), p.stride, groups, 1);
     return p.array();
 }
 

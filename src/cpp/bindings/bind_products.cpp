@@ -62,10 +62,10 @@ py::tuple update(const std::string& isa, const Array<T>& x, const Array<T>& dz, 
     double sum = 0;
     for (Index p = 0; p < panels.count(); ++p) {
         const auto at = [&](std::size_t i) { return layers[i].weights.data() + panels.offset(p); };
-        k.update(
-            {0, panels.rows, xs.rows, xs.buffer.data(), xs.stride, dzs.buffer.data() + panels.first_column(p),
-             dzs.stride, panels.vectors(p), at(0), at(1), at(2), alpha > 0 ? squares.data() : nullptr},
-            step);
+        k.update({0, panels.rows, xs.rows, xs.buffer.data(), xs.stride, nullptr,
+                  dzs.buffer.data() + panels.first_column(p), dzs.stride, panels.vectors(p), at(0), at(1),
+                  at(2), nullptr, alpha > 0 ? squares.data() : nullptr},
+                 step);
         if (!(alpha > 0)) k.sum_squares(panels.rows, panels.vectors(p), at(0), squares.data());
         for (Index i = 0; i * k.row_tile < panels.rows; ++i) sum += squares.data()[i];
     }

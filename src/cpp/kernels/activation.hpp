@@ -29,6 +29,8 @@ void activate(Activation kind, Index rows, Index columns, T* x, Index ldx) {
         case Activation::relu:
             apply([](Vec<T> v) { return v < T(0) ? Vec<T>{} : v; });  // lets NaN through, to be noticed
             break;
+        default:
+            break;
     }
 }
 
@@ -52,7 +54,15 @@ void multiply_derivative(Activation kind, Index rows, Index columns, const T* a,
         case Activation::relu:
             apply([](Vec<T> y, Vec<T> g) { return y == T(0) ? Vec<T>{} : g; });
             break;
+        default:
+            break;
     }
 }
+
+template <class T>
+void activate_with_slope(Activation, Index, Index, T*, Index, T*, Index) {}
+
+template <class T>
+void multiply_slope(Index, Index, const T*, Index, T*, Index) {}
 
 }  // namespace

@@ -9,12 +9,17 @@
 
 namespace {
 using pymlp::Activation;
+using pymlp::Compressed;
+using pymlp::DropoutArgs;
 using pymlp::GemmArgs;
+using pymlp::GradientArgs;
 using pymlp::Index;
 using pymlp::Loss;
 using pymlp::LossArgs;
 using pymlp::OptimizerStep;
+using pymlp::Output;
 using pymlp::Solver;
+using pymlp::SparseGemmArgs;
 using pymlp::UpdateArgs;
 }  // namespace
 
@@ -24,9 +29,15 @@ using pymlp::UpdateArgs;
 //
 #include "kernels/gemm.hpp"
 //
+#include "kernels/sparse.hpp"
+//
+#include "kernels/optimizer.hpp"
+//
 #include "kernels/update.hpp"
 //
 #include "kernels/activation.hpp"
+//
+#include "kernels/dropout.hpp"
 //
 #include "kernels/loss.hpp"
 //
@@ -54,8 +65,26 @@ double fma_rounds(Index rounds, T* sink) {
 
 template <class T>
 constexpr pymlp::KernelTable<T> table = {
-    PYMLP_ISA_NAME,     lanes<T>,    max_tile_rows,          gemm<T>, update<T>,  update_bias<T>,
-    transpose_panel<T>, activate<T>, multiply_derivative<T>, loss<T>, predict<T>, sum_squares<T>,
+    PYMLP_ISA_NAME,
+    lanes<T>,
+    max_tile_rows,
+    gemm<T>,
+    sparse_gemm<T>,
+    update<T>,
+    update_bias<T>,
+    gradient<T>,
+    gradient_bias<T>,
+    apply<T>,
+    apply_bias<T>,
+    transpose_panel<T>,
+    activate<T>,
+    activate_with_slope<T>,
+    multiply_derivative<T>,
+    multiply_slope<T>,
+    drop<T>,
+    loss<T>,
+    predict<T>,
+    sum_squares<T>,
     fma_rounds<T>,
 };
 

@@ -124,25 +124,27 @@ void loss(Loss kind, const LossArgs<T>& l) {
                 return p - y;
             });
             break;
+        default:
+            break;
     }
 }
 
 template <class T>
-void predict(Loss kind, Index rows, Index outputs, T* z, Index ldz) {
-    switch (kind) {
-        case Loss::softmax_cross_entropy:
+void predict(Output output, Index rows, Index outputs, T* z, Index ldz, const Index*, Index) {
+    switch (output) {
+        case Output::softmax:
             for (Index r = 0; r < rows; ++r) {
                 T* zr = z + r * ldz;
                 const T inverse = T(1) / exponentials<T>(outputs, row_maximum<T>(outputs, zr), zr);
                 for (Index c = 0; c < outputs; c += lanes<T>) store(zr + c, load(zr + c) * inverse);
             }
             break;
-        case Loss::logistic_cross_entropy:
+        case Output::logistic:
             activate<T>(Activation::logistic, rows, outputs, z, ldz);
             break;
-        case Loss::squared_error:
+        case Output::identity:
             break;
-        case Loss::poisson:
+        case Output::exp:
             for_each_vector<T>(rows, outputs, [&](Index r, Index c) {
                 T* at = z + r * ldz + c;
                 store(at, vexp<T>(load(at)));

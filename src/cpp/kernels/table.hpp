@@ -13,9 +13,42 @@ namespace pymlp {
 
 using Index = std::ptrdiff_t;
 
-enum class Activation : int { identity, logistic, tanh, relu };
-enum class Loss : int { softmax_cross_entropy, logistic_cross_entropy, squared_error, poisson };
-enum class Solver : int { sgd, adam };
+enum class Activation : int {
+    identity,
+    logistic,
+    tanh,
+    relu,
+    leaky_relu,
+    elu,
+    selu,
+    gelu,
+    silu,
+    mish,
+    softplus,
+    hard_sigmoid
+};
+// Is the derivative a function of the output? Otherwise it is kept when the pre-activation is at hand.
+constexpr bool has_slope_of_output(Activation a) {
+    return a != Activation::gelu && a != Activation::silu && a != Activation::mish;
+}
+enum class Loss : int {
+    softmax_cross_entropy,
+    softmax_focal,
+    softmax_hinge,  // Crammer & Singer; its scores stay raw
+    logistic_cross_entropy,
+    logistic_focal,
+    logistic_hinge,
+    squared_error,
+    absolute_error,
+    huber,
+    pinball,
+    log_cosh,
+    poisson,
+    gamma
+};
+// What makes predictions of the last layer's pre-activations.
+enum class Output : int { identity, softmax, logistic, exp };
+enum class Solver : int { sgd, adam, adamw, nadam, rmsprop, adagrad, lion };
 
 // c[r][j] = bias[j] + sum_k a[r][k] b[k][j], k ascending, one FMA chain an element.
 template <class T>
@@ -31,18 +64,44 @@ struct GemmArgs {
     Index ldc;
 };
 
+// Compressed rows, or columns: the entries of row i are starts[i] <= e < starts[i + 1], with their columns
+// (or rows) `at` ascending.
+template <class T>
+struct Compressed {
+    const Index* starts;
+    const std::int32_t* at;
+    const T* values;
+};
+
+// The same product with a sparse a; the same bits as with its zeros written out.
+template <class T>
+struct SparseGemmArgs {
+    Index rows;
+    Compressed<T> a;  // (rows, depth)
+    const T* b;       // as in GemmArgs
+    Index ldb;
+    Index vectors;
+    const T* bias;
+    T* c;
+    Index ldc;
+};
+
 // The optimizer's numbers for one step, shared by all layers.
 template <class T>
 struct OptimizerStep {
     Solver solver = Solver::sgd;
     bool nesterov = true;
-    T learning_rate = 0;  // adam: with the bias corrections of this step
+    T learning_rate = 0;  // with the bias corrections of this step
     T momentum = 0;
     T beta_1 = 0, beta_2 = 0, epsilon = 0;
     T rest_1 = 0, rest_2 = 0;  // 1 - beta, rounded once: 1 - T(0.999) has lost four digits
     T alpha = 0;               // L2 penalty, before the division by the batch's weight
     T inverse = 1;             // 1 / sum of the batch's sample weights
     T sum_rate = 0;            // learning_rate * inverse, for the gradient before its division
+    T clip = 1;                // factor of the gradient that clip_norm asks for, before the penalty is added
+    T decay = 0;               // adamw, lion: rate * weight_decay; not for biases
+    T gradient_rate = 0;       // nadam: rate of the gradient itself, beside learning_rate for its moment
+    T average_rest = 0;        // 1 - decay of the average: average += rest * (weights - average)
 };
 
 // gradient = (sum_b x[b][i] dz[b][j] + alpha w[i][j]) * inverse, b ascending, straight into the optimizer.
@@ -50,15 +109,33 @@ template <class T>
 struct UpdateArgs {
     Index first_row, last_row;  // rows of the weights; first_row is a multiple of row_tile
     Index batch;
-    const T* x;  // (batch, n_in)
+    const T* x;  // (batch, n_in), or null for sparse inputs
     Index ldx;
-    const T* dz;  // (batch, vectors * lanes)
+    const Compressed<T>* columns;  // x by columns: (n_in, batch), for sparse inputs
+    const T* dz;                   // (batch, vectors * lanes)
     Index lddz;
     Index vectors;
     T* weights;        // (n_in, vectors * lanes), a panel; the state arrays alike
-    T* first_moment;   // velocity (sgd) or m (adam)
-    T* second_moment;  // v (adam)
+    T* first_moment;   // velocity (sgd), m (adam, adamw, nadam, lion) or the squares (rmsprop, adagrad)
+    T* second_moment;  // v (adam, adamw, nadam)
+    T* average;        // moving average of the weights, or null
     double* squares;   // out: sum of the new weights' squares, one number a row tile; null without a penalty
+};
+
+// gradient (+)= sum_b x[b][i] dz[b][j], for whoever needs it whole: clip_norm and lbfgs.
+template <class T>
+struct GradientArgs {
+    Index first_row, last_row;
+    Index batch;
+    const T* x;  // x, columns, dz as in UpdateArgs
+    Index ldx;
+    const Compressed<T>* columns;
+    const T* dz;
+    Index lddz;
+    Index vectors;
+    T* gradient;      // (n_in, vectors * lanes), a panel
+    bool accumulate;  // go on with the sums that `gradient` holds: the same bits as one longer batch
+    double* squares;  // out: sum of the gradient's squares, one number a row tile; or null
 };
 
 // Row-wise loss of the output layer: z becomes dz = sample_weight * d loss / d z.
@@ -67,12 +144,31 @@ struct LossArgs {
     Index rows, outputs;
     T* z;  // (rows, outputs) in, gradient out; padding lanes are set to 0
     Index ldz;
-    const std::int32_t* labels;  // (rows) for softmax_cross_entropy, else null
+    const std::int32_t* labels;  // (rows, n_groups) for the softmax losses, else null
     const T* targets;            // (rows, outputs) otherwise
     Index ldt;
     const T* sample_weight;  // (rows) or null
     double* row_loss;        // (rows) out, not weighted
-    double* row_hit;         // (rows) out: 1 where the class is right (classifiers), else 0
+    double* row_hit;         // (rows) out: 1 where every class is right (classifiers), else 0
+    const Index* groups;     // softmax: outputs groups[g] <= j < groups[g + 1] are the classes of group g
+    Index n_groups;
+    T smoothing;         // label smoothing of softmax_cross_entropy
+    T focusing;          // exponent of the focal losses
+    T delta;             // where huber turns from squared to absolute
+    const T* quantiles;  // pinball: (padded outputs)
+};
+
+// Hidden activations of a block of rows and columns of one layer.
+template <class T>
+struct DropoutArgs {
+    Index rows, columns;
+    Index first_row, first_column;  // of the block in the mini-batch's layer
+    T* x;                           // (rows, columns): kept values are divided by 1 - rate, the others 0
+    Index ldx;
+    T* slope;  // (rows, columns): likewise
+    Index lds;
+    std::uint64_t key;  // of this step and layer: key, row and column alone decide what is dropped
+    double rate;
 };
 
 template <class T>
@@ -82,19 +178,31 @@ struct KernelTable {
     Index row_tile;  // weight rows in a register tile of `update`
 
     void (*gemm)(const GemmArgs<T>&);
+    void (*sparse_gemm)(const SparseGemmArgs<T>&);
     void (*update)(const UpdateArgs<T>&, const OptimizerStep<T>&);
-    // bias -= step on sum_b dz[b][j]; weights and moments are (vectors * lanes), no penalty
+    // bias -= step on sum_b dz[b][j]; weights and state are (vectors * lanes), no penalty
     void (*update_bias)(const UpdateArgs<T>&, const OptimizerStep<T>&);
+    void (*gradient)(const GradientArgs<T>&);
+    // gradient (+)= sum_b dz[b][j]; it is (vectors * lanes), `squares` one number
+    void (*gradient_bias)(const GradientArgs<T>&);
+    // `update` with a gradient that is known already, of the layout of the weights
+    void (*apply)(const UpdateArgs<T>&, const OptimizerStep<T>&, const T* gradient);
+    void (*apply_bias)(const UpdateArgs<T>&, const OptimizerStep<T>&, const T* gradient);
     // out[j][i - first] = w[i][j] for `vectors` * lanes inputs from `first`; zero past n_in. out: (n_out
     // padded, ...)
     void (*transpose_panel)(const T* weights, Index n_in, Index n_out, Index first, Index vectors, T* out);
     void (*activate)(Activation, Index rows, Index columns, T* x, Index ldx);
-    // d *= f'(x), with the derivative taken from the activation's output a
+    // the same, and slope = f'(x)
+    void (*activate_with_slope)(Activation, Index rows, Index columns, T* x, Index ldx, T* slope, Index lds);
+    // d *= f'(x), with the derivative taken from the activation's output a (has_slope_of_output)
     void (*multiply_derivative)(Activation, Index rows, Index columns, const T* a, Index lda, T* d,
                                 Index ldd);
+    // d *= slope
+    void (*multiply_slope)(Index rows, Index columns, const T* slope, Index lds, T* d, Index ldd);
+    void (*drop)(const DropoutArgs<T>&);
     void (*loss)(Loss, const LossArgs<T>&);
-    // pre-activations to predictions, in place: probabilities, means or values
-    void (*predict)(Loss, Index rows, Index outputs, T* z, Index ldz);
+    // pre-activations to predictions, in place; groups as in LossArgs
+    void (*predict)(Output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups);
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
     // floating-point operations done by `rounds` of independent FMA chains in registers

@@ -94,6 +94,8 @@ void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
         case Solver::adam:
             return u.squares ? update_with<T, Solver::adam, true>(u, s)
                              : update_with<T, Solver::adam, false>(u, s);
+        default:
+            break;
     }
 }
 
@@ -110,6 +112,15 @@ void update_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
                                   : optimize<T, Solver::adam>(s, w, sum, first, u.second_moment + at));
     }
 }
+
+template <class T>
+void gradient(const GradientArgs<T>&) {}
+template <class T>
+void gradient_bias(const GradientArgs<T>&) {}
+template <class T>
+void apply(const UpdateArgs<T>&, const OptimizerStep<T>&, const T*) {}
+template <class T>
+void apply_bias(const UpdateArgs<T>&, const OptimizerStep<T>&, const T*) {}
 
 template <class T>
 void sum_squares(Index n_in, Index vectors, const T* weights, double* squares) {

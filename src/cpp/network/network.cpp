@@ -60,6 +60,22 @@ bool Network<T>::finite() const {
     return true;
 }
 
+Output output_of(Loss loss) {
+    switch (loss) {
+        case Loss::softmax_cross_entropy:
+        case Loss::softmax_focal:
+            return Output::softmax;
+        case Loss::logistic_cross_entropy:
+        case Loss::logistic_focal:
+            return Output::logistic;
+        case Loss::poisson:
+        case Loss::gamma:
+            return Output::exp;
+        default:
+            return Output::identity;
+    }
+}
+
 template <class T>
 Index row_stride(Index columns) {
     const Index line = cache_line / static_cast<Index>(sizeof(T));

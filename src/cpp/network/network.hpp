@@ -43,6 +43,9 @@ struct Network {
 template <class T>
 Index row_stride(Index columns);
 
+// What makes predictions of a network trained on this loss.
+Output output_of(Loss loss);
+
 // Rows first..last of one panel: out = a w + b
 template <class T>
 void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const T* a, Index lda, T* out,

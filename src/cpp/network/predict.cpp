@@ -37,7 +37,8 @@ template <class T>
 void predict(const Network<T>& network, Index n, const T* x, T* predictions, int n_threads) {
     const Index outputs = network.n_outputs();
     for_each_block(network, n, x, n_threads, [&](Index first, Index rows, T* z, Index ldz) {
-        kernels<T>().predict(network.loss, rows, outputs, z, ldz);
+        const Index groups[] = {0, outputs};
+        kernels<T>().predict(output_of(network.loss), rows, outputs, z, ldz, groups, 1);
         for (Index r = 0; r < rows; ++r)
             std::memcpy(predictions + (first + r) * outputs, z + r * ldz,
                         static_cast<std::size_t>(outputs) * sizeof(T));
@@ -57,7 +58,8 @@ Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_thr
     for_each_block(network, n, data.x, n_threads, [&](Index first, Index rows, T* z, Index ldz) {
         kernels<T>().loss(network.loss, {rows, outputs, z, ldz, data.labels ? data.labels + first : nullptr,
                                          data.targets ? targets.data() + first * ldt : nullptr, ldt, nullptr,
-                                         row_loss.data() + first, row_hit.data() + first});
+                                         row_loss.data() + first, row_hit.data() + first, nullptr, 1, T(0),
+                                         T(2), T(1), nullptr});
     });
     double loss = 0, hits = 0, weight = 0;
     for (Index r = 0; r < n; ++r) {

@@ -57,7 +57,8 @@ void predict_few(const std::vector<LayerView<T>>& layers, Activation activation,
             std::swap(out, next);
         }
         const Index outputs = layers.back().n_out;
-        k.predict(loss, n, outputs, out, widest);
+        const Index groups[] = {0, outputs};
+        k.predict(output_of(loss), n, outputs, out, widest, groups, 1);
         for (Index r = 0; r < n; ++r)
             std::memcpy(predictions + r * outputs, out + r * widest,
                         static_cast<std::size_t>(outputs) * sizeof(T));

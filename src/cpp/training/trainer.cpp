@@ -211,10 +211,11 @@ void Trainer<T>::output_layer(const Dataset<T>& data, const Batch& batch, const 
     T* z = activations_[l].data();
     for (Index p = 0; p < layer.panels.count(); ++p)
         forward_panel(layer, p, first, last, input(l, batch), input_stride(l), z, ldz);
-    kernels_.loss(network_.loss, {last - first, layer.n_out(), z + first * ldz, ldz,
-                                  batch.labels.data() + first, batch.targets.data() + first * ldz, ldz,
-                                  data.sample_weight ? batch.sample_weight.data() + first : nullptr,
-                                  row_loss_.data() + first, row_hit_.data() + first});
+    kernels_.loss(network_.loss,
+                  {last - first, layer.n_out(), z + first * ldz, ldz, batch.labels.data() + first,
+                   batch.targets.data() + first * ldz, ldz,
+                   data.sample_weight ? batch.sample_weight.data() + first : nullptr,
+                   row_loss_.data() + first, row_hit_.data() + first, nullptr, 1, T(0), T(2), T(1), nullptr});
     if (l == 0) return;
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
     for (Index p = 0; p < inputs.count(); ++p) backward_block(l, p, first, last, me);
@@ -263,12 +264,14 @@ void Trainer<T>::update(std::size_t l, const Batch& batch, const Member& me) {
                                           batch.rows,
                                           input(l, batch),
                                           input_stride(l),
+                                          nullptr,
                                           delta(l) + column,
                                           stride(l),
                                           layer.panels.vectors(panel),
                                           layer.weights.data() + offset,
                                           moment(first_moments_, offset),
                                           moment(second_moments_, offset),
+                                          nullptr,
                                           squares_.empty() ? nullptr : squares_of(l, panel)};
                        kernels_.update(args, step_);
                        if (first > 0) return;

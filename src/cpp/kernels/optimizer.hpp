@@ -1,0 +1,2 @@
+// The optimizers' arithmetic on one vector of parameters.
+#pragma once
