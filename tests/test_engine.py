@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pymlp import _core
 from pymlp._engine import Engine, Samples
 from pymlp._optimizers import SGD
 from pymlp._parameters import Parameters
@@ -28,7 +29,9 @@ def samples(loss: str, rng: np.random.Generator, weight: np.ndarray | None) -> S
 
 def engine(parameters: Parameters, loss: str, activation: str, n_threads: int) -> Engine:
     """Plain gradient descent at rate 1: a step is the gradient."""
-    options: dict[str, Any] = {"activation": activation, "loss": loss, "alpha": ALPHA}
+    options: dict[str, Any] = {"activations": [activation] * (len(parameters.coefs) - 1)}
+    options |= {"loss": _core.Loss(loss), "alpha": ALPHA, "weight_decay": 0.0, "clip_norm": 0.0}
+    options |= {"ema_decay": 0.0, "dropout": [0.0] * (len(parameters.coefs) - 1), "seed": 0}
     options |= {"batch_size": N, "momentum": 0.0, "nesterov": False}
     options |= {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
     optimizer = SGD(parameters, 1.0, "constant", 0.5)

@@ -327,9 +327,14 @@ class BaseMLP(BaseEstimator, ABC):
         return Engine(
             Parameters(self.coefs_, self.intercepts_),
             self._optimizer,
-            activation=self.activation,
-            loss=self._engine_loss(),
+            activations=[self.activation] * (self.n_layers_ - 2),
+            loss=_core.Loss(self._engine_loss()),
             alpha=float(self.alpha),
+            weight_decay=0.0,
+            clip_norm=0.0,
+            ema_decay=0.0,
+            dropout=[0.0] * (self.n_layers_ - 2),
+            seed=0,
             batch_size=self._batch_size(n_samples),
             momentum=float(self.momentum),
             nesterov=bool(self.nesterovs_momentum),
@@ -366,8 +371,8 @@ class BaseMLP(BaseEstimator, ABC):
             parameters.coefs,
             parameters.intercepts,
             X,
-            self.activation,
-            self._engine_loss(),
+            [self.activation] * (self.n_layers_ - 2),
+            _core.Loss(self._engine_loss()),
             self._threads(),
         )
 

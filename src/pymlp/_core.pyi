@@ -15,12 +15,26 @@ def max_threads() -> int: ...
 def measure_fma(dtype: str, n_threads: int, seconds: float) -> float: ...
 def measure_memory(n_threads: int, seconds: float) -> float: ...
 def measure_barrier(n_threads: int, rounds: int) -> float: ...
+class Loss:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        groups: list[int] = ...,
+        smoothing: float = ...,
+        focusing: float = ...,
+        delta: float = ...,
+        quantiles: list[float] = ...,
+    ) -> None: ...
+    @property
+    def output(self) -> str: ...
+
 def predict(
     coefs: list[Array],
     intercepts: list[Array],
-    X: Array,
-    activation: str,
-    loss: str,
+    X: Any,
+    activations: list[str],
+    loss: Loss,
     n_threads: int,
 ) -> Array: ...
 
@@ -30,16 +44,21 @@ class _Trainer:
         self,
         units: list[int],
         *,
-        activation: str,
-        loss: str,
+        activations: list[str],
+        loss: Loss,
         solver: str,
-        alpha: float,
-        batch_size: int,
         momentum: float,
         nesterov: bool,
         beta_1: float,
         beta_2: float,
         epsilon: float,
+        alpha: float,
+        weight_decay: float,
+        clip_norm: float,
+        ema_decay: float,
+        dropout: list[float],
+        seed: int,
+        batch_size: int,
         n_threads: int,
     ) -> None: ...
     def load_parameters(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
@@ -48,18 +67,28 @@ class _Trainer:
     def store_first_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def load_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def store_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
+    def load_average(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
+    def store_average(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def run_epoch(
         self,
-        X: Array,
+        X: Any,
         y: Array,
         sample_weight: Array | None,
         order: Array | None,
         learning_rate: float,
     ) -> tuple[float, float]: ...
+    def gradient(
+        self,
+        X: Any,
+        y: Array,
+        sample_weight: Array | None,
+        coefs: list[Array],
+        intercepts: list[Array],
+    ) -> float: ...
     def evaluate(
-        self, X: Array, y: Array, sample_weight: Array | None, n_threads: int
+        self, X: Any, y: Array, sample_weight: Array | None, n_threads: int
     ) -> tuple[float, float]: ...
-    def predict(self, X: Array, n_threads: int) -> Array: ...
+    def predict(self, X: Any, n_threads: int) -> Array: ...
     def is_finite(self) -> bool: ...
 
 class Trainer32(_Trainer): ...

@@ -15,13 +15,14 @@ class Samples(NamedTuple):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features), float32 or float64, C order
+        Or a SciPy CSR array or matrix with sorted, unique indices of 32 or 64 bits.
     y : ndarray
-        int32 class numbers of shape (n_samples,) for more than two classes, otherwise targets
+        int32 class numbers of shape (n_samples, n_groups) for the softmax losses, otherwise targets
         of X's dtype and of shape (n_samples, n_outputs).
     weight : ndarray of shape (n_samples,) of X's dtype, or None
     """
 
-    X: Array
+    X: Any
     y: Array
     weight: Array | None = None
 
@@ -42,6 +43,9 @@ class Engine:
         therefore never hold anything but finite numbers.
     optimizer : Optimizer
         Its state is read here and written back by `close`.
+    average : Parameters or None
+        The moving average of the parameters, read and written likewise; None without
+        ``ema_decay``.
     n_threads : int
         0 for all.
     **options
@@ -49,22 +53,27 @@ class Engine:
     """
 
     def __init__(
-        self, parameters: Parameters, optimizer: Optimizer, *, n_threads: int, **options: Any
+        self,
+        parameters: Parameters,
+        optimizer: Optimizer,
+        *,
+        average: Parameters | None = None,
+        n_threads: int,
+        **options: Any,
     ) -> None:
         self.parameters = parameters
         self.optimizer = optimizer
+        self.average = average
         self.n_threads = n_threads
-        coefs = parameters.coefs
-        trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
-        units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
-        self._trainer = trainer_class(
-            units, solver=optimizer.solver, n_threads=n_threads, **options
+        self._trainer = new_trainer(
+            parameters, solver=optimizer.solver, n_threads=n_threads, **options
         )
-        self._trainer.load_parameters(coefs, parameters.intercepts)
         self._trainer.steps = optimizer.steps
         loads = (self._trainer.load_first_moments, self._trainer.load_second_moments)
         for load, moment in zip(loads, optimizer.moments, strict=False):
             load(moment.coefs, moment.intercepts)
+        if average is not None:
+            self._trainer.load_average(average.coefs, average.intercepts)
 
     def run_epoch(self, samples: Samples, order: Array | None) -> tuple[float, float]:
         """Train on all samples once.
@@ -95,6 +104,8 @@ class Engine:
         if not self._trainer.is_finite():
             return False
         self._trainer.store_parameters(self.parameters.coefs, self.parameters.intercepts)
+        if self.average is not None:
+            self._trainer.store_average(self.average.coefs, self.average.intercepts)
         return True
 
     def evaluate(self, samples: Samples) -> tuple[float, float]:
@@ -113,3 +124,13 @@ class Engine:
             store(moment.coefs, moment.intercepts)
         if not all(moment.is_finite() for moment in self.optimizer.moments):
             self.optimizer.reset()
+
+
+def new_trainer(parameters: Parameters, **options: Any) -> Trainer32 | Trainer64:
+    """Make a C++ trainer of the parameters' shapes and type that starts from them."""
+    coefs = parameters.coefs
+    units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
+    trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
+    trainer = trainer_class(units, **options)
+    trainer.load_parameters(coefs, parameters.intercepts)
+    return trainer

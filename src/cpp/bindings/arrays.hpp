@@ -85,34 +85,12 @@ void store_layers(const std::vector<Layer<T>>& layers, std::vector<Array<T>> coe
         layers[l].store(coefs[l].mutable_data(), intercepts[l].mutable_data());
 }
 
-// Targets of n samples: int32 labels (n) for softmax, else T (n, n_outputs).
-template <class T>
-struct Targets {
-    const std::int32_t* labels = nullptr;
-    const T* values = nullptr;
-
-    Targets(const py::array& y, const Network<T>& network, py::ssize_t n) {
-        const Index outputs = network.n_outputs();
-        if (network.loss != Loss::softmax_cross_entropy) {
-            if (!py::isinstance<Array<T>>(y))
-                throw py::type_error("y must be a C-contiguous array of X's dtype.");
-            expect_shape(y, "y", {n, outputs});
-            values = static_cast<const T*>(y.data());
-            return;
-        }
-        if (!py::isinstance<Array<std::int32_t>>(y))
-            throw py::type_error("y must be a contiguous int32 array.");
-        expect_shape(y, "y", {n});
-        labels = static_cast<const std::int32_t*>(y.data());
-        for (Index i = 0; i < n; ++i)
-            if (labels[i] < 0 || labels[i] >= outputs)
-                throw std::invalid_argument("y must hold classes from 0 to " + std::to_string(outputs - 1) +
-                                            ", got " + std::to_string(labels[i]) + ".");
-    }
-};
-
+// A loss and a network that fit together, or an error.
+void expect_fitting(const LossSpec& loss, Index n_outputs);
+std::vector<Activation> activations_named(const std::vector<std::string>& names, std::size_t n_layers);
 Activation activation_named(const std::string& name);
 Loss loss_named(const std::string& name);
+Output output_named(const std::string& name);
 Solver solver_named(const std::string& name);
 
 }  // namespace pymlp

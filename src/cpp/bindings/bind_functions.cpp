@@ -1,5 +1,6 @@
 // Single kernels on rows (activations and losses), of a named instruction set, for the tests.
 #include "bindings/padded.hpp"
+#include "bindings/samples.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace pymlp {
@@ -32,15 +33,18 @@ py::tuple loss(const std::string& isa, const std::string& name, const Array<T>& 
                const std::optional<Array<T>>& sample_weight) {
     expect_matrices({&z});
     const KernelTable<T>& k = kernels<T>(isa);
-    const Network<T> network({1, z.shape(1)}, Activation::identity, loss_named(name));
+    LossSpec spec;
+    spec.kind = loss_named(name);
+    const Network<T> network({1, z.shape(1)}, {}, spec);
     const Targets<T> targets(y, network, z.shape(0));
     Padded<T> dz(z, k.lanes), padded(z, k.lanes);
     for (Index r = 0; targets.values && r < dz.rows; ++r)
         std::copy_n(targets.values + r * dz.columns, dz.columns, padded.buffer.data() + r * padded.stride);
     py::array_t<double> losses(z.shape(0)), hits(z.shape(0));
-    k.loss(network.loss, {dz.rows, dz.columns, dz.buffer.data(), dz.stride, targets.labels,
-                          padded.buffer.data(), padded.stride, data_or_null(sample_weight),
-                          losses.mutable_data(), hits.mutable_data(), nullptr, 1, T(0), T(2), T(1), nullptr});
+    k.loss(network.loss.kind,
+           {dz.rows, dz.columns, dz.buffer.data(), dz.stride, targets.labels, padded.buffer.data(),
+            padded.stride, data_or_null(sample_weight), losses.mutable_data(), hits.mutable_data(), nullptr,
+            1, T(0), T(2), T(1), nullptr});
     return py::make_tuple(dz.array(), losses, hits);
 }
 

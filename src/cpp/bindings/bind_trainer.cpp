@@ -1,34 +1,36 @@
 // The training engine: one object for the length of a fit.
-#include "bindings/arrays.hpp"
+#include "bindings/samples.hpp"
 #include "training/trainer.hpp"
 
 namespace pymlp {
 namespace {
 
-// Checks everything that the engine will follow a pointer or an index into.
+// Samples that were checked wherever the engine follows a pointer or an index into them.
 template <class T>
-Dataset<T> dataset(const Trainer<T>& trainer, const Array<T>& x, const py::array& y,
-                   const std::optional<Array<T>>& sample_weight,
-                   const std::optional<Array<std::int64_t>>& order) {
-    const py::ssize_t rows = x.ndim() == 2 ? x.shape(0) : 0;
-    expect_shape(x, "X", {rows, trainer.network().n_features()});
-    const Targets<T> targets(y, trainer.network(), rows);
-    if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
-    if (order) expect_shape(*order, "order", {order->size()});
-    for (py::ssize_t i = 0; order && i < order->size(); ++i)
-        if (order->data()[i] < 0 || order->data()[i] >= rows)
-            throw std::invalid_argument("order must hold row numbers from 0 to " + std::to_string(rows - 1) +
-                                        ".");
-    const Index n = order ? order->size() : rows;
-    if (n < 1) throw std::invalid_argument("There must be at least one sample.");
-    return {n, x.data(), targets.labels, targets.values, data_or_null(sample_weight), data_or_null(order)};
-}
+struct Samples {
+    RowsOf<T> x;
+    Dataset<T> data;
 
-template <class T>
-py::tuple run_epoch(Trainer<T>& trainer, const Array<T>& x, const py::array& y,
-                    const std::optional<Array<T>>& sample_weight,
-                    const std::optional<Array<std::int64_t>>& order, double learning_rate) {
-    const Dataset<T> data = dataset(trainer, x, y, sample_weight, order);
+    Samples(Trainer<T>& trainer, const py::object& X, const py::array& y,
+            const std::optional<Array<T>>& sample_weight, const std::optional<Array<std::int64_t>>& order)
+        : x(X, trainer.network().n_features()) {
+        const Index rows = x.n();
+        const Targets<T> targets(y, trainer.network(), rows);
+        if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
+        if (order) expect_shape(*order, "order", {order->size()});
+        for (py::ssize_t i = 0; order && i < order->size(); ++i)
+            if (order->data()[i] < 0 || order->data()[i] >= rows)
+                throw std::invalid_argument("order must hold row numbers from 0 to " +
+                                            std::to_string(rows - 1) + ".");
+        data = {order ? order->size() : rows, x.rows(),           targets.labels, targets.values,
+                data_or_null(sample_weight),  data_or_null(order)};
+        if (data.n < 1) throw std::invalid_argument("There must be at least one sample.");
+    }
+};
+
+// Calls run(interrupted) without the GIL.
+template <class F>
+EpochResult interruptibly(F run) {
     // Signals reach the main thread only; another one that asked for the GIL while Python shuts down would be
     // ended inside C++ frames.
     const py::module_ threading = py::module_::import("threading");
@@ -41,35 +43,77 @@ py::tuple run_epoch(Trainer<T>& trainer, const Array<T>& x, const py::array& y,
     EpochResult result;
     {
         const py::gil_scoped_release unlocked;
-        result = trainer.run_epoch(data, learning_rate, interrupted);
+        result = run(interrupted);
     }
     if (result.interrupted) throw py::error_already_set();
+    return result;
+}
+
+template <class T>
+py::tuple run_epoch(Trainer<T>& trainer, const py::object& x, const py::array& y,
+                    const std::optional<Array<T>>& sample_weight,
+                    const std::optional<Array<std::int64_t>>& order, double learning_rate) {
+    const Samples<T> samples(trainer, x, y, sample_weight, order);
+    const EpochResult result = interruptibly(
+        [&](const auto& interrupted) { return trainer.run_epoch(samples.data, learning_rate, interrupted); });
     return py::make_tuple(result.loss, result.accuracy);
 }
 
 template <class T>
-py::tuple evaluate_arrays(Trainer<T>& trainer, const Array<T>& x, const py::array& y,
+double gradient(Trainer<T>& trainer, const py::object& x, const py::array& y,
+                const std::optional<Array<T>>& sample_weight, const std::vector<Array<T>>& coefs,
+                const std::vector<Array<T>>& intercepts) {
+    const Samples<T> samples(trainer, x, y, sample_weight, std::nullopt);
+    const EpochResult result = interruptibly(
+        [&](const auto& interrupted) { return trainer.full_gradient(samples.data, interrupted); });
+    store_layers(trainer.gradients(), coefs, intercepts);
+    return result.loss;
+}
+
+template <class T>
+py::tuple evaluate_arrays(Trainer<T>& trainer, const py::object& x, const py::array& y,
                           const std::optional<Array<T>>& sample_weight, int n_threads) {
-    const Dataset<T> data = dataset<T>(trainer, x, y, sample_weight, std::nullopt);
+    const Samples<T> samples(trainer, x, y, sample_weight, std::nullopt);
     Evaluation result;
     {
         const py::gil_scoped_release unlocked;
-        result = evaluate(trainer.network(), data, n_threads);
+        result = evaluate(trainer.predictor(), samples.data, n_threads);
     }
     return py::make_tuple(result.loss, result.accuracy);
 }
 
 template <class T>
-Array<T> predict_rows(Trainer<T>& trainer, const Array<T>& x, int n_threads) {
-    const py::ssize_t n = x.ndim() == 2 ? x.shape(0) : 0;
-    expect_shape(x, "X", {n, trainer.network().n_features()});
-    Array<T> out({n, static_cast<py::ssize_t>(trainer.network().n_outputs())});
+Array<T> predict_rows(Trainer<T>& trainer, const py::object& x, int n_threads) {
+    const RowsOf<T> rows(x, trainer.network().n_features());
+    Array<T> out({rows.n(), trainer.network().n_outputs()});
     T* predictions = out.mutable_data();
     {
         const py::gil_scoped_release unlocked;
-        predict(trainer.network(), n, x.data(), predictions, n_threads);
+        predict(trainer.predictor(), rows.n(), rows.rows(), predictions, n_threads);
     }
     return out;
+}
+
+template <class T>
+std::unique_ptr<Trainer<T>> new_trainer(const std::vector<Index>& units,
+                                        const std::vector<std::string>& activations, const LossSpec& loss,
+                                        const std::string& solver, double momentum, bool nesterov,
+                                        double beta_1, double beta_2, double epsilon, double alpha,
+                                        double weight_decay, double clip_norm, double ema_decay,
+                                        std::vector<double> dropout, std::uint64_t seed, Index batch_size,
+                                        int n_threads) {
+    if (units.size() < 2) throw std::invalid_argument("units must name inputs and outputs.");
+    for (const Index n : units)
+        if (n < 1) throw std::invalid_argument("units must be positive, got " + std::to_string(n) + ".");
+    const std::size_t hidden = units.size() - 2;
+    if (activations.size() != hidden || dropout.size() != hidden)
+        throw std::invalid_argument("activations and dropout must have one value a hidden layer.");
+    if (batch_size < 1) throw std::invalid_argument("batch_size must be positive.");
+    expect_fitting(loss, units.back());
+    return std::make_unique<Trainer<T>>(
+        units, activations_named(activations, hidden + 1), loss,
+        TrainerOptions{solver_named(solver), momentum, nesterov, beta_1, beta_2, epsilon, alpha, weight_decay,
+                       clip_norm, ema_decay, std::move(dropout), seed, batch_size, n_threads});
 }
 
 template <class T>
@@ -87,24 +131,11 @@ void bind(py::module_& m, const char* name) {
         };
     };
     py::class_<Trainer<T>>(m, name, "Mini-batch training of one network.")
-        .def(
-            py::init([](const std::vector<Index>& units, const std::string& activation,
-                        const std::string& loss, const std::string& solver, double alpha, Index batch_size,
-                        double momentum, bool nesterov, double beta_1, double beta_2, double epsilon,
-                        int n_threads) {
-                if (units.size() < 2) throw std::invalid_argument("units must name inputs and outputs.");
-                for (const Index n : units)
-                    if (n < 1)
-                        throw std::invalid_argument("units must be positive, got " + std::to_string(n) + ".");
-                if (batch_size < 1) throw std::invalid_argument("batch_size must be positive.");
-                return std::make_unique<Trainer<T>>(
-                    units, activation_named(activation), loss_named(loss),
-                    TrainerOptions{solver_named(solver), nesterov, momentum, beta_1, beta_2, epsilon, alpha,
-                                   batch_size, n_threads});
-            }),
-            py::arg("units"), py::kw_only(), py::arg("activation"), py::arg("loss"), py::arg("solver"),
-            py::arg("alpha"), py::arg("batch_size"), py::arg("momentum"), py::arg("nesterov"),
-            py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("n_threads"))
+        .def(py::init(&new_trainer<T>), py::arg("units"), py::kw_only(), py::arg("activations"),
+             py::arg("loss"), py::arg("solver"), py::arg("momentum"), py::arg("nesterov"), py::arg("beta_1"),
+             py::arg("beta_2"), py::arg("epsilon"), py::arg("alpha"), py::arg("weight_decay"),
+             py::arg("clip_norm"), py::arg("ema_decay"), py::arg("dropout"), py::arg("seed"),
+             py::arg("batch_size"), py::arg("n_threads"))
         .def("load_parameters", load([](auto& t) -> auto& { return t.network().layers; }), coefs, intercepts)
         .def("store_parameters", store([](auto& t) -> auto& { return t.network().layers; }), coefs,
              intercepts)
@@ -117,12 +148,16 @@ void bind(py::module_& m, const char* name) {
         .def("store_second_moments", store([](auto& t) -> auto& { return t.second_moments(); }), coefs,
              intercepts)
         .def_property("steps", &Trainer<T>::steps, &Trainer<T>::set_steps)
-        .def("run_epoch", &run_epoch<T>, py::arg("X").noconvert(), py::arg("y"),
-             py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("learning_rate"))
-        .def("evaluate", &evaluate_arrays<T>, py::arg("X").noconvert(), py::arg("y"),
+        .def("run_epoch", &run_epoch<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
+             py::arg("order").noconvert(), py::arg("learning_rate"))
+        .def("evaluate", &evaluate_arrays<T>, py::arg("X"), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("n_threads"))
-        .def("is_finite", [](const Trainer<T>& t) { return t.network().finite(); })
-        .def("predict", &predict_rows<T>, py::arg("X").noconvert(), py::arg("n_threads"));
+        .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
+        .def("store_average", store([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
+        .def("gradient", &gradient<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
+             coefs, intercepts)
+        .def("is_finite", [](Trainer<T>& t) { return t.network().finite(); })
+        .def("predict", &predict_rows<T>, py::arg("X"), py::arg("n_threads"));
 }
 
 }  // namespace

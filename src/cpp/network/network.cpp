@@ -1,8 +1,29 @@
 #include "network/network.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace pymlp {
+
+Output output_of(Loss loss) {
+    switch (loss) {
+        case Loss::softmax_cross_entropy:
+        case Loss::softmax_focal:
+            return Output::softmax;
+        case Loss::logistic_cross_entropy:
+        case Loss::logistic_focal:
+            return Output::logistic;
+        case Loss::poisson:
+        case Loss::gamma:
+            return Output::exp;
+        default:
+            return Output::identity;
+    }
+}
+
+bool labelled(Loss loss) {
+    return loss == Loss::softmax_cross_entropy || loss == Loss::softmax_focal || loss == Loss::softmax_hinge;
+}
 
 template <class T>
 Layer<T>::Layer(Index n_in, Index n_out, Index lanes)
@@ -35,10 +56,14 @@ void Layer<T>::store(T* coefs, T* intercepts) const {
 }
 
 template <class T>
-Network<T>::Network(const std::vector<Index>& units, Activation activation_, Loss loss_)
-    : activation(activation_), loss(loss_) {
+Network<T>::Network(const std::vector<Index>& units, std::vector<Activation> activations_, LossSpec loss_)
+    : activations(std::move(activations_)), loss(std::move(loss_)) {
     for (std::size_t i = 0; i + 1 < units.size(); ++i)
         layers.emplace_back(units[i], units[i + 1], kernels<T>().lanes);
+    if (loss.groups.empty()) loss.groups = {0, n_outputs()};
+    quantiles = Buffer<T>(layers.back().panels.padded_columns());
+    for (std::size_t j = 0; j < loss.quantiles.size(); ++j)
+        quantiles.data()[j] = static_cast<T>(loss.quantiles[j]);
 }
 
 template <class T>
@@ -60,22 +85,6 @@ bool Network<T>::finite() const {
     return true;
 }
 
-Output output_of(Loss loss) {
-    switch (loss) {
-        case Loss::softmax_cross_entropy:
-        case Loss::softmax_focal:
-            return Output::softmax;
-        case Loss::logistic_cross_entropy:
-        case Loss::logistic_focal:
-            return Output::logistic;
-        case Loss::poisson:
-        case Loss::gamma:
-            return Output::exp;
-        default:
-            return Output::identity;
-    }
-}
-
 template <class T>
 Index row_stride(Index columns) {
     const Index line = cache_line / static_cast<Index>(sizeof(T));
@@ -84,26 +93,53 @@ Index row_stride(Index columns) {
 }
 
 template <class T>
-void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const T* a, Index lda, T* out,
-                   Index ldo) {
-    const Index column = layer.panels.first_column(panel), vectors = layer.panels.vectors(panel);
-    kernels<T>().gemm({last - first, layer.n_in(), a + first * lda, lda,
-                       layer.weights.data() + layer.panels.offset(panel), vectors * layer.panels.lanes,
-                       vectors, layer.bias.data() + column, out + first * ldo + column, ldo});
+void Network<T>::derive_loss(Index rows, T* z, Index ldz, const std::int32_t* labels, const T* targets,
+                             Index ldt, const T* sample_weight, double* row_loss, double* row_hit) const {
+    kernels<T>().loss(loss.kind,
+                      {rows, n_outputs(), z, ldz, labels, targets, ldt, sample_weight, row_loss, row_hit,
+                       loss.groups.data(), n_groups(), static_cast<T>(loss.smoothing),
+                       static_cast<T>(loss.focusing), static_cast<T>(loss.delta), quantiles.data()});
 }
 
 template <class T>
-T* forward_rows(const Network<T>& network, Index rows, const T* x, Index ldx, T* scratch_a, T* scratch_b) {
+void Network<T>::predict_outputs(Index rows, T* z, Index ldz) const {
+    kernels<T>().predict(output_of(loss.kind), rows, n_outputs(), z, ldz, loss.groups.data(), n_groups());
+}
+
+template <class T>
+void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const Input<T>& a, T* out,
+                   Index ldo) {
+    const Index column = layer.panels.first_column(panel), vectors = layer.panels.vectors(panel);
+    const Index width = vectors * layer.panels.lanes;
+    const T* weights = layer.weights.data() + layer.panels.offset(panel);
+    const T* bias = layer.bias.data() + column;
+    T* c = out + first * ldo + column;
+    if (a.sparse())
+        kernels<T>().sparse_gemm({last - first,
+                                  {a.rows.starts + first, a.rows.at, a.rows.values},
+                                  weights,
+                                  width,
+                                  vectors,
+                                  bias,
+                                  c,
+                                  ldo});
+    else
+        kernels<T>().gemm({last - first, layer.n_in(), a.dense + first * a.ld, a.ld, weights, width, vectors,
+                           bias, c, ldo});
+}
+
+template <class T>
+T* forward_rows(const Network<T>& network, Index rows, Input<T> x, T* scratch_a, T* scratch_b) {
     const Index stride = row_stride<T>(network.widest());
-    const T* in = x;
     T* out = scratch_a;
-    for (const Layer<T>& layer : network.layers) {
-        for (Index p = 0; p < layer.panels.count(); ++p)
-            forward_panel(layer, p, 0, rows, in, ldx, out, stride);
-        if (&layer == &network.layers.back()) break;
-        kernels<T>().activate(network.activation, rows, layer.panels.padded_columns(), out, stride);
-        in = out;
-        ldx = stride;
+    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+        const Panels& panels = network.layers[l].panels;
+        for (Index p = 0; p < panels.count(); ++p)
+            forward_panel(network.layers[l], p, 0, rows, x, out, stride);
+        if (l < network.activations.size())
+            kernels<T>().activate(network.activations[l], rows, panels.padded_columns(), out, stride);
+        if (l + 1 == network.layers.size()) break;
+        x = {out, stride};
         out = out == scratch_a ? scratch_b : scratch_a;
     }
     return out;
@@ -115,9 +151,9 @@ template struct Network<float>;
 template struct Network<double>;
 template Index row_stride<float>(Index);
 template Index row_stride<double>(Index);
-template void forward_panel(const Layer<float>&, Index, Index, Index, const float*, Index, float*, Index);
-template void forward_panel(const Layer<double>&, Index, Index, Index, const double*, Index, double*, Index);
-template float* forward_rows(const Network<float>&, Index, const float*, Index, float*, float*);
-template double* forward_rows(const Network<double>&, Index, const double*, Index, double*, double*);
+template void forward_panel(const Layer<float>&, Index, Index, Index, const Input<float>&, float*, Index);
+template void forward_panel(const Layer<double>&, Index, Index, Index, const Input<double>&, double*, Index);
+template float* forward_rows(const Network<float>&, Index, Input<float>, float*, float*);
+template double* forward_rows(const Network<double>&, Index, Input<double>, double*, double*);
 
 }  // namespace pymlp

@@ -6,6 +6,7 @@
 #include "kernels/dispatch.hpp"
 #include "network/buffer.hpp"
 #include "network/panels.hpp"
+#include "network/samples.hpp"
 
 namespace pymlp {
 
@@ -24,18 +25,40 @@ struct Layer {
     void store(T* coefs, T* intercepts) const;
 };
 
+// A loss and its settings.
+struct LossSpec {
+    Loss kind = Loss::squared_error;
+    std::vector<Index> groups;  // softmax losses: where each group of classes begins, and n_outputs; or none
+    double smoothing = 0;       // softmax_cross_entropy
+    double focusing = 2;        // focal losses
+    double delta = 1;           // huber
+    std::vector<double> quantiles;  // pinball: one an output
+};
+
+// What makes predictions of a network trained on this loss.
+Output output_of(Loss loss);
+// Are the targets class numbers?
+bool labelled(Loss loss);
+
 template <class T>
 struct Network {
     std::vector<Layer<T>> layers;
-    Activation activation;  // of the hidden layers
-    Loss loss;              // decides the output activation
+    std::vector<Activation> activations;  // one a hidden layer; one more activates the last layer, too
+    LossSpec loss;
+    Buffer<T> quantiles;  // (padded n_outputs)
 
     // units: (n_features, hidden..., n_outputs)
-    Network(const std::vector<Index>& units, Activation activation_, Loss loss_);
+    Network(const std::vector<Index>& units, std::vector<Activation> activations_, LossSpec loss_);
     Index n_features() const { return layers.front().n_in(); }
     Index n_outputs() const { return layers.back().n_out(); }
+    Index n_groups() const { return static_cast<Index>(loss.groups.size()) - 1; }
     Index widest() const;  // padded columns of the widest layer
     bool finite() const;   // no parameter is infinite or NaN
+
+    // z: (rows, n_outputs) becomes d loss / d z; labels or targets: of these rows, as in LossArgs
+    void derive_loss(Index rows, T* z, Index ldz, const std::int32_t* labels, const T* targets, Index ldt,
+                     const T* sample_weight, double* row_loss, double* row_hit) const;
+    void predict_outputs(Index rows, T* z, Index ldz) const;
 };
 
 // Row length of a matrix whose rows are read side by side: an odd number of cache lines, so that the rows of
@@ -43,22 +66,19 @@ struct Network {
 template <class T>
 Index row_stride(Index columns);
 
-// What makes predictions of a network trained on this loss.
-Output output_of(Loss loss);
-
 // Rows first..last of one panel: out = a w + b
 template <class T>
-void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const T* a, Index lda, T* out,
+void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const Input<T>& a, T* out,
                    Index ldo);
 
 // Outputs before the output activation for `rows` rows of x, through two scratch matrices of `rows` rows of
 // row_stride(widest). Returns the one that holds the result.
 template <class T>
-T* forward_rows(const Network<T>& network, Index rows, const T* x, Index ldx, T* scratch_a, T* scratch_b);
+T* forward_rows(const Network<T>& network, Index rows, Input<T> x, T* scratch_a, T* scratch_b);
 
-// predictions: (n, n_outputs), row-major; x: (n, n_features)
+// predictions: (n, n_outputs), row-major
 template <class T>
-void predict(const Network<T>& network, Index n, const T* x, T* predictions, int n_threads);
+void predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads);
 
 // A layer as NumPy holds it, borrowed. coefs: (n_in, n_out) row-major, intercepts: (n_out)
 template <class T>
@@ -72,20 +92,8 @@ struct LayerView {
 // saves.
 constexpr Index few_rows = 16;
 template <class T>
-void predict_few(const std::vector<LayerView<T>>& layers, Activation activation, Loss loss, Index n,
-                 const T* x, T* predictions);
-
-// Labelled samples, borrowed. x: (rows, n_features) row-major; labels (rows) for softmax, else targets
-// (rows, n_outputs).
-template <class T>
-struct Dataset {
-    Index n;  // samples: rows, or the length of `order`
-    const T* x;
-    const std::int32_t* labels;
-    const T* targets;
-    const T* sample_weight;     // (rows) or null
-    const std::int64_t* order;  // (n) row of each sample, or null for 0, 1, 2, ...
-};
+void predict_few(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
+                 const LossSpec& loss, Index n, const Rows<T>& x, T* predictions);
 
 struct Evaluation {
     double loss;      // weighted mean over the samples, without the penalty

@@ -10,9 +10,18 @@ namespace {
 constexpr Index block_rows =
     84;  // a multiple of every row tile (6, 14); 84 x 1000 floats fit into the L2 cache
 
+// Entries of the fullest block of compressed rows.
+template <class T>
+Index most_entries(const Rows<T>& x, Index n) {
+    Index most = 0;
+    for (Index first = 0; x.sparse() && first < n; first += block_rows)
+        most = std::max(most, x.start(std::min(n, first + block_rows)) - x.start(first));
+    return most;
+}
+
 // Calls f(first, rows, z, ldz) with the raw outputs of every block of rows.
 template <class T, class F>
-void for_each_block(const Network<T>& network, Index n, const T* x, int n_threads, F f) {
+void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_threads, F f) {
     const Index stride = row_stride<T>(network.widest());
     const Index rows = std::min(n, block_rows);
     const Index blocks = (n + block_rows - 1) / block_rows;
@@ -20,13 +29,20 @@ void for_each_block(const Network<T>& network, Index n, const T* x, int n_thread
     for (const Layer<T>& layer : network.layers) work += 2.0 * static_cast<double>(n * layer.panels.size());
     const int members = static_cast<int>(std::min<Index>(team_size(n_threads, work), blocks));
     Buffer<T> scratch(2 * members * rows * stride);
+    std::vector<SparseBlock<T>> gathered;
+    for (int m = 0; x.sparse() && m < members; ++m) gathered.emplace_back(rows, most_entries(x, n));
     run_team(members, [&](Member& me) {
         T* a = scratch.data() + 2 * me.index * rows * stride;
         for (Index b = blocks * me.index / me.count; b < blocks * (me.index + 1) / me.count; ++b) {
             const Index first = b * block_rows, count = std::min(block_rows, n - first);
-            T* z = forward_rows(network, count, x + first * network.n_features(), network.n_features(), a,
-                                a + rows * stride);
-            f(first, count, z, stride);
+            Input<T> input{x.values + first * x.n_features, x.n_features};
+            if (x.sparse()) {
+                SparseBlock<T>& block = gathered[static_cast<std::size_t>(me.index)];
+                Index end = 0;
+                for (Index r = 0; r < count; ++r) end = block.copy_row(x, first + r, r, end);
+                input = {nullptr, 0, block.rows()};
+            }
+            f(first, count, forward_rows(network, count, input, a, a + rows * stride), stride);
         }
     });
 }
@@ -34,11 +50,10 @@ void for_each_block(const Network<T>& network, Index n, const T* x, int n_thread
 }  // namespace
 
 template <class T>
-void predict(const Network<T>& network, Index n, const T* x, T* predictions, int n_threads) {
+void predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads) {
     const Index outputs = network.n_outputs();
     for_each_block(network, n, x, n_threads, [&](Index first, Index rows, T* z, Index ldz) {
-        const Index groups[] = {0, outputs};
-        kernels<T>().predict(output_of(network.loss), rows, outputs, z, ldz, groups, 1);
+        network.predict_outputs(rows, z, ldz);
         for (Index r = 0; r < rows; ++r)
             std::memcpy(predictions + (first + r) * outputs, z + r * ldz,
                         static_cast<std::size_t>(outputs) * sizeof(T));
@@ -56,10 +71,9 @@ Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_thr
         std::memcpy(targets.data() + r * ldt, data.targets + r * outputs,
                     static_cast<std::size_t>(outputs) * sizeof(T));
     for_each_block(network, n, data.x, n_threads, [&](Index first, Index rows, T* z, Index ldz) {
-        kernels<T>().loss(network.loss, {rows, outputs, z, ldz, data.labels ? data.labels + first : nullptr,
-                                         data.targets ? targets.data() + first * ldt : nullptr, ldt, nullptr,
-                                         row_loss.data() + first, row_hit.data() + first, nullptr, 1, T(0),
-                                         T(2), T(1), nullptr});
+        network.derive_loss(rows, z, ldz, data.labels ? data.labels + first * network.n_groups() : nullptr,
+                            data.targets ? targets.data() + first * ldt : nullptr, ldt, nullptr,
+                            row_loss.data() + first, row_hit.data() + first);
     });
     double loss = 0, hits = 0, weight = 0;
     for (Index r = 0; r < n; ++r) {
@@ -71,8 +85,8 @@ Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_thr
     return {loss / weight, hits / weight};
 }
 
-template void predict(const Network<float>&, Index, const float*, float*, int);
-template void predict(const Network<double>&, Index, const double*, double*, int);
+template void predict(const Network<float>&, Index, const Rows<float>&, float*, int);
+template void predict(const Network<double>&, Index, const Rows<double>&, double*, int);
 template Evaluation evaluate(const Network<float>&, const Dataset<float>&, int);
 template Evaluation evaluate(const Network<double>&, const Dataset<double>&, int);
 

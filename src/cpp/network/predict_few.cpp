@@ -10,7 +10,7 @@ namespace {
 // out = x W + b, panel by panel out of the row-major matrix. Only the columns that do not fill a panel are
 // copied, into `ragged`: (n_in, panel width).
 template <class T>
-void forward(const LayerView<T>& layer, Index n, const T* x, Index ldx, T* out, Index ldo, T* ragged,
+void forward(const LayerView<T>& layer, Index n, const Input<T>& x, T* out, Index ldo, T* ragged,
              T* ragged_bias) {
     const KernelTable<T>& k = kernels<T>();
     const Panels panels{layer.n_in, layer.n_out, k.lanes};
@@ -27,15 +27,18 @@ void forward(const LayerView<T>& layer, Index n, const T* x, Index ldx, T* out, 
             bias = ragged_bias;
             ldb = width;
         }
-        k.gemm({n, layer.n_in, x, ldx, b, ldb, vectors, bias, out + column, ldo});
+        if (x.sparse())
+            k.sparse_gemm({n, x.rows, b, ldb, vectors, bias, out + column, ldo});
+        else
+            k.gemm({n, layer.n_in, x.dense, x.ld, b, ldb, vectors, bias, out + column, ldo});
     }
 }
 
 }  // namespace
 
 template <class T>
-void predict_few(const std::vector<LayerView<T>>& layers, Activation activation, Loss loss, Index n,
-                 const T* x, T* predictions) {
+void predict_few(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
+                 const LossSpec& loss, Index n, const Rows<T>& x, T* predictions) {
     const KernelTable<T>& k = kernels<T>();
     const Index panel = 2 * k.lanes;
     Index tallest = 0, widest = 0;
@@ -43,31 +46,40 @@ void predict_few(const std::vector<LayerView<T>>& layers, Activation activation,
         tallest = std::max(tallest, layer.n_in);
         widest = std::max(widest, round_up(layer.n_out, panel));
     }
-    Buffer<T> ragged(tallest * panel), ragged_bias(panel), activations(2 * n * widest);
-    T* out = activations.data();
+    Buffer<T> ragged(tallest * panel), ragged_bias(panel), activated(2 * n * widest);
+    SparseBlock<T> gathered;
+    Input<T> input{x.values, x.n_features};
+    if (x.sparse()) {
+        gathered = SparseBlock<T>(n, x.start(n) - x.start(0));
+        Index end = 0;
+        for (Index r = 0; r < n; ++r) end = gathered.copy_row(x, r, r, end);
+        input = {nullptr, 0, gathered.rows()};
+    }
+    T* out = activated.data();
     T* next = out + n * widest;
-    Index ldx = layers.front().n_in;
     run_team(1, [&](Member&) {  // for its rounding mode: the same bits as `predict`
-        for (const LayerView<T>& layer : layers) {
-            forward(layer, n, x, ldx, out, widest, ragged.data(), ragged_bias.data());
-            if (&layer == &layers.back()) break;
-            k.activate(activation, n, round_up(layer.n_out, k.lanes), out, widest);
-            x = out;
-            ldx = widest;
+        for (std::size_t l = 0; l < layers.size(); ++l) {
+            forward(layers[l], n, input, out, widest, ragged.data(), ragged_bias.data());
+            if (l < activations.size())
+                k.activate(activations[l], n, round_up(layers[l].n_out, k.lanes), out, widest);
+            if (l + 1 == layers.size()) break;
+            input = {out, widest};
             std::swap(out, next);
         }
         const Index outputs = layers.back().n_out;
-        const Index groups[] = {0, outputs};
-        k.predict(output_of(loss), n, outputs, out, widest, groups, 1);
+        const std::vector<Index> one_group{0, outputs};
+        const std::vector<Index>& groups = loss.groups.empty() ? one_group : loss.groups;
+        k.predict(output_of(loss.kind), n, outputs, out, widest, groups.data(),
+                  static_cast<Index>(groups.size()) - 1);
         for (Index r = 0; r < n; ++r)
             std::memcpy(predictions + r * outputs, out + r * widest,
                         static_cast<std::size_t>(outputs) * sizeof(T));
     });
 }
 
-template void predict_few(const std::vector<LayerView<float>>&, Activation, Loss, Index, const float*,
-                          float*);
-template void predict_few(const std::vector<LayerView<double>>&, Activation, Loss, Index, const double*,
-                          double*);
+template void predict_few(const std::vector<LayerView<float>>&, const std::vector<Activation>&,
+                          const LossSpec&, Index, const Rows<float>&, float*);
+template void predict_few(const std::vector<LayerView<double>>&, const std::vector<Activation>&,
+                          const LossSpec&, Index, const Rows<double>&, double*);
 
 }  // namespace pymlp

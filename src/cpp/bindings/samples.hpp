@@ -1,0 +1,105 @@
+// Samples as Python hands them over, checked wherever the engine follows an index.
+#pragma once
+
+#include <algorithm>
+
+#include "bindings/arrays.hpp"
+
+namespace pymlp {
+
+// X as the caller holds it: a C-contiguous array, or a SciPy CSR array or matrix; keeps what it borrows
+// alive.
+template <class T>
+class RowsOf {
+  public:
+    RowsOf(const py::object& x, Index n_features) {
+        rows_.n_features = n_features;
+        py::hasattr(x, "indptr") ? take_compressed(x) : take_dense(x);
+    }
+    Index n() const { return n_; }
+    const Rows<T>& rows() const { return rows_; }
+
+  private:
+    void take_dense(const py::object& x) {
+        if (!py::isinstance<Array<T>>(x))
+            throw py::type_error("X must be a C-contiguous array of the weights' dtype, or CSR.");
+        const auto dense = py::cast<Array<T>>(x);
+        n_ = dense.ndim() == 2 ? dense.shape(0) : 0;
+        expect_shape(dense, "X", {n_, rows_.n_features});
+        rows_.values = dense.data();
+        held_.append(dense);
+    }
+    void take_compressed(const py::object& x) {
+        const py::object values = x.attr("data");
+        const py::array columns = x.attr("indices"), starts = x.attr("indptr");
+        rows_.wide = py::isinstance<Array<std::int64_t>>(columns);
+        const bool sound = rows_.wide ? py::isinstance<Array<std::int64_t>>(starts)
+                                      : py::isinstance<Array<std::int32_t>>(columns) &&
+                                            py::isinstance<Array<std::int32_t>>(starts);
+        if (!sound || !py::isinstance<Array<T>>(values) || starts.ndim() != 1 || columns.ndim() != 1)
+            throw py::type_error(
+                "A sparse X must be CSR with values of the weights' dtype and 32 or 64 bit indices.");
+        n_ = starts.size() - 1;
+        rows_.values = py::cast<Array<T>>(values).data();
+        rows_.columns = columns.data();
+        rows_.starts = starts.data();
+        const Index entries = std::min<Index>(columns.size(), py::cast<py::array>(values).size());
+        for (const py::object& part : {values, py::object(columns), py::object(starts)}) held_.append(part);
+        check(entries);
+    }
+    // Everything that is followed as an index; columns ascend, as the same bits as dense rows ask for.
+    void check(Index entries) const {
+        bool sound = n_ >= 0 && rows_.start(0) == 0;
+        for (Index r = 0; sound && r < n_; ++r) {
+            const Index end = rows_.start(r + 1);
+            sound = rows_.start(r) <= end && end <= entries;
+            Index before = -1;
+            for (Index e = rows_.start(r); sound && e < end; ++e) {
+                sound = before < rows_.column(e) && rows_.column(e) < rows_.n_features;
+                before = rows_.column(e);
+            }
+        }
+        if (!sound)
+            throw std::invalid_argument("A sparse X must have sorted, unique column indices from 0 to " +
+                                        std::to_string(rows_.n_features - 1) + ".");
+    }
+
+    Index n_ = 0;
+    Rows<T> rows_;
+    py::list held_;
+};
+
+// Targets of n samples: int32 class numbers (n, n_groups) for the softmax losses (or (n,) for one group),
+// else T (n, n_outputs).
+template <class T>
+struct Targets {
+    const std::int32_t* labels = nullptr;
+    const T* values = nullptr;
+
+    Targets(const py::array& y, const Network<T>& network, Index n) {
+        if (!labelled(network.loss.kind)) {
+            if (!py::isinstance<Array<T>>(y))
+                throw py::type_error("y must be a C-contiguous array of X's dtype.");
+            expect_shape(y, "y", {n, network.n_outputs()});
+            values = static_cast<const T*>(y.data());
+            return;
+        }
+        if (!py::isinstance<Array<std::int32_t>>(y))
+            throw py::type_error("y must be a contiguous int32 array.");
+        const Index groups = network.n_groups();
+        if (groups == 1 && y.ndim() == 1)
+            expect_shape(y, "y", {n});
+        else
+            expect_shape(y, "y", {n, groups});
+        labels = static_cast<const std::int32_t*>(y.data());
+        for (Index i = 0; i < n * groups; ++i) {
+            const auto g = static_cast<std::size_t>(i % groups);
+            const Index classes = network.loss.groups[g + 1] - network.loss.groups[g];
+            if (labels[i] < 0 || labels[i] >= classes)
+                throw std::invalid_argument("y must hold classes from 0 to " + std::to_string(classes - 1) +
+                                            ", got " + std::to_string(labels[i]) + ".");
+        }
+    }
+};
+
+}  // namespace pymlp

@@ -1,0 +1,82 @@
+// Samples as the caller holds them, borrowed, and the form in which kernels take a block of them.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/table.hpp"
+#include "network/buffer.hpp"
+
+namespace pymlp {
+
+// X: rows of numbers one after another, or compressed rows (CSR) with sorted columns.
+template <class T>
+struct Rows {
+    Index n_features = 0;
+    const T* values = nullptr;      // (n, n_features) row-major; of compressed rows, one an entry
+    const void* starts = nullptr;   // compressed: (n + 1), of the type of `columns`; else null
+    const void* columns = nullptr;  // compressed: the entries' columns, 32 or 64 bits wide
+    bool wide = false;              // 64 bits
+
+    bool sparse() const { return starts; }
+    Index start(Index row) const { return index(starts, row); }
+    Index column(Index entry) const { return index(columns, entry); }
+
+  private:
+    Index index(const void* indices, Index i) const {
+        return wide ? static_cast<Index>(static_cast<const std::int64_t*>(indices)[i])
+                    : static_cast<Index>(static_cast<const std::int32_t*>(indices)[i]);
+    }
+};
+
+// Labelled samples. labels: (n rows, n_groups) for the softmax losses, else targets: (n rows, n_outputs).
+template <class T>
+struct Dataset {
+    Index n = 0;  // samples: rows, or the length of `order`
+    Rows<T> x;
+    const std::int32_t* labels = nullptr;
+    const T* targets = nullptr;
+    const T* sample_weight = nullptr;     // (n rows) or null
+    const std::int64_t* order = nullptr;  // (n) row of each sample, or null for 0, 1, 2, ...
+
+    Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
+};
+
+// What a layer reads: dense rows, or the compressed ones of a sparse X, by rows and by columns.
+template <class T>
+struct Input {
+    const T* dense;
+    Index ld;
+    Compressed<T> rows{}, columns{};
+
+    bool sparse() const { return !dense; }
+};
+
+// Compressed rows copied one after another, with the kernels' types of index.
+template <class T>
+class SparseBlock {
+  public:
+    SparseBlock() = default;
+    SparseBlock(Index max_rows, Index max_entries)
+        : starts_(max_rows + 1), columns_(max_entries), values_(max_entries) {}
+
+    Index capacity() const { return values_.size(); }
+
+    // Writes row r of the block from entry `begin` on and returns where it ends. Each r writes memory of its
+    // own.
+    Index copy_row(const Rows<T>& x, Index row, Index r, Index begin) {
+        const Index first = x.start(row), count = x.start(row + 1) - first;
+        for (Index e = 0; e < count; ++e)
+            columns_.data()[begin + e] = static_cast<std::int32_t>(x.column(first + e));
+        std::memcpy(values_.data() + begin, x.values + first, static_cast<std::size_t>(count) * sizeof(T));
+        return starts_.data()[r + 1] = begin + count;
+    }
+    Compressed<T> rows() const { return {starts_.data(), columns_.data(), values_.data()}; }
+
+  private:
+    Buffer<Index> starts_;
+    Buffer<std::int32_t> columns_;
+    Buffer<T> values_;
+};
+
+}  // namespace pymlp

@@ -1,0 +1,114 @@
+#include "training/batch.hpp"
+
+namespace pymlp {
+
+template <class T>
+Batch<T>::Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries)
+    : sparse_(data.x.sparse()),
+      n_features_(network.n_features()),
+      n_outputs_(network.n_outputs()),
+      n_groups_(network.n_groups()),
+      x_stride_(row_stride<T>(n_features_)),
+      target_stride_(network.layers.back().panels.padded_columns()),
+      x_(sparse_ ? 0 : rows * x_stride_),
+      block_(sparse_ ? SparseBlock<T>(rows, entries) : SparseBlock<T>()),
+      column_starts_(sparse_ ? n_features_ + 1 : 0),
+      column_ends_(sparse_ ? n_features_ : 0),
+      entry_rows_(sparse_ ? entries : 0),
+      entry_values_(sparse_ ? entries : 0),
+      labels_(data.labels ? rows * n_groups_ : 0),
+      targets_(data.labels ? 0 : rows * target_stride_),
+      sample_weight_(rows) {}
+
+template <class T>
+Input<T> Batch<T>::x() const {
+    if (!sparse_) return {x_.data(), x_stride_};
+    return {nullptr, 0, block_.rows(), {column_starts_.data(), entry_rows_.data(), entry_values_.data()}};
+}
+
+template <class T>
+double Batch<T>::total_weight() const {
+    if (!weighted_) return static_cast<double>(rows_);
+    double total = 0;
+    for (Index r = 0; r < rows_; ++r) total += static_cast<double>(sample_weight_.data()[r]);
+    return total;
+}
+
+template <class T>
+void Batch<T>::gather(const Dataset<T>& data, Index begin, Index rows, const Member& me) {
+    if (me.index == 0) {
+        rows_ = rows;
+        weighted_ = data.sample_weight;
+    }
+    const Index first = rows * me.index / me.count, last = rows * (me.index + 1) / me.count;
+    Index entry = 0;  // where the next row's entries go: behind those of all rows before it
+    for (Index r = 0; sparse_ && r < first; ++r) {
+        const Index i = data.row(begin + r);
+        entry += data.x.start(i + 1) - data.x.start(i);
+    }
+    for (Index r = first; r < last; ++r) {
+        const Index i = data.row(begin + r);
+        if (sparse_)
+            entry = block_.copy_row(data.x, i, r, entry);
+        else
+            std::memcpy(x_.data() + r * x_stride_, data.x.values + i * n_features_,
+                        static_cast<std::size_t>(n_features_) * sizeof(T));
+        if (data.labels)
+            std::memcpy(labels_.data() + r * n_groups_, data.labels + i * n_groups_,
+                        static_cast<std::size_t>(n_groups_) * sizeof(std::int32_t));
+        else
+            std::memcpy(targets_.data() + r * target_stride_, data.targets + i * n_outputs_,
+                        static_cast<std::size_t>(n_outputs_) * sizeof(T));
+        if (data.sample_weight) sample_weight_.data()[r] = data.sample_weight[i];
+    }
+}
+
+// A counting sort. Every member reads all entries and places those of its own features, which needs no
+// waiting.
+template <class T>
+void Batch<T>::list_columns(const Member& me) {
+    if (!sparse_) return;
+    const Index first = n_features_ * me.index / me.count, last = n_features_ * (me.index + 1) / me.count;
+    const Compressed<T> x = block_.rows();
+    Index* ends = column_ends_.data();
+    std::memset(ends + first, 0, static_cast<std::size_t>(last - first) * sizeof(Index));
+    Index place = 0;  // entries of the features before
+    for (Index e = 0; e < x.starts[rows_]; ++e) {
+        if (x.at[e] < first)
+            ++place;
+        else if (x.at[e] < last)
+            ++ends[x.at[e]];
+    }
+    for (Index i = first; i < last; ++i) {
+        const Index count = ends[i];
+        column_starts_.data()[i] = ends[i] = place;
+        place += count;
+    }
+    if (last == n_features_) column_starts_.data()[n_features_] = place;
+    for (Index r = 0; r < rows_; ++r)
+        for (Index e = x.starts[r]; e < x.starts[r + 1]; ++e) {
+            if (x.at[e] < first || x.at[e] >= last) continue;
+            const Index to = ends[x.at[e]]++;
+            entry_rows_.data()[to] = static_cast<std::int32_t>(r);
+            entry_values_.data()[to] = x.values[e];
+        }
+}
+
+template <class T>
+Index most_entries(const Dataset<T>& data, Index batch_size) {
+    Index most = 0;
+    for (Index begin = 0; data.x.sparse() && begin < data.n; begin += batch_size) {
+        Index entries = 0;
+        for (Index s = begin; s < std::min(data.n, begin + batch_size); ++s)
+            entries += data.x.start(data.row(s) + 1) - data.x.start(data.row(s));
+        most = std::max(most, entries);
+    }
+    return most;
+}
+
+template class Batch<float>;
+template class Batch<double>;
+template Index most_entries(const Dataset<float>&, Index);
+template Index most_entries(const Dataset<double>&, Index);
+
+}  // namespace pymlp

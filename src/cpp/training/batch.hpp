@@ -1,0 +1,50 @@
+// A mini-batch, gathered out of the data set by all members of a team.
+#pragma once
+
+#include "network/network.hpp"
+#include "threads/team.hpp"
+
+namespace pymlp {
+
+template <class T>
+class Batch {
+  public:
+    Batch() = default;
+    // Room for `rows` samples, and for `entries` of them together if X is sparse.
+    Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries);
+
+    Index rows() const { return rows_; }
+    Input<T> x() const;
+    // those of rows `first` and further on
+    const std::int32_t* labels(Index first) const { return labels_.data() + first * n_groups_; }
+    const T* targets(Index first) const { return targets_.data() + first * target_stride_; }
+    Index target_stride() const { return target_stride_; }
+    const T* sample_weight(Index first) const { return weighted_ ? sample_weight_.data() + first : nullptr; }
+    T weight(Index row) const { return weighted_ ? sample_weight_.data()[row] : T(1); }
+    double total_weight() const;
+
+    // Each member copies its share of the samples begin, begin + 1, ..., begin + rows - 1.
+    void gather(const Dataset<T>& data, Index begin, Index rows, const Member& me);
+    // Sparse x: each member lists its share of the features by columns. A barrier comes before and after.
+    void list_columns(const Member& me);
+
+  private:
+    bool sparse_ = false, weighted_ = false;
+    Index rows_ = 0, n_features_ = 0, n_outputs_ = 0, n_groups_ = 0;
+    Index x_stride_ = 0, target_stride_ = 0;
+    Buffer<T> x_;           // dense: (rows, n_features)
+    SparseBlock<T> block_;  // sparse: the same, compressed
+    // The block by columns: starts (n_features + 1), row and value of each entry, the next free place of
+    // each.
+    Buffer<Index> column_starts_, column_ends_;
+    Buffer<std::int32_t> entry_rows_;
+    Buffer<T> entry_values_;
+    Buffer<std::int32_t> labels_;        // (rows, n_groups)
+    Buffer<T> targets_, sample_weight_;  // (rows, padded n_outputs), (rows)
+};
+
+// Entries of the fullest mini-batch.
+template <class T>
+Index most_entries(const Dataset<T>& data, Index batch_size);
+
+}  // namespace pymlp

@@ -1,0 +1,83 @@
+// One mini-batch through the network and back: activations, loss, and its derivative by every layer's z.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "network/network.hpp"
+#include "threads/team.hpp"
+#include "training/batch.hpp"
+
+namespace pymlp {
+
+// Over the samples of a mini-batch.
+struct Sums {
+    double loss = 0, hits = 0;  // weighted
+    double weight = 0;
+};
+
+template <class T>
+class Pass {
+  public:
+    // dropout: the share of each hidden layer's units that are dropped
+    Pass(const Network<T>& network, std::vector<double> dropout, std::uint64_t seed);
+
+    void prepare(Index batch_size, int members);
+
+    // Each member does its share of every phase. at_layer(l) is called as soon as layer l's input and delta
+    // are known, beside the next layer's backward pass. `step` is the dropout masks'.
+    template <class F>
+    void run(Batch<T>& batch, std::int64_t step, Member& me, F at_layer) {
+        const std::size_t depth = network_.layers.size();
+        batch.list_columns(me);
+        for (std::size_t l = 0; l + 1 < depth; ++l) {
+            forward_hidden(l, batch, step, me);
+            me.wait();
+        }
+        output_layer(batch, me);
+        me.wait();
+        for (std::size_t l = depth - 1; l-- > 1;) {
+            backward(l, batch.rows(), me);
+            at_layer(l + 1);
+            me.wait();
+        }
+        if (depth > 1) at_layer(1);
+        at_layer(0);
+    }
+
+    // What layer l reads: (batch, n_in)
+    Input<T> input(std::size_t l, const Batch<T>& batch) const {
+        return l == 0 ? batch.x() : Input<T>{activations_[l - 1].data(), stride(l - 1)};
+    }
+    // d loss / d z of layer l: (batch, n_out); the output layer's replaces its z
+    const T* delta(std::size_t l) const {
+        return l + 1 == network_.layers.size() ? activations_[l].data() : deltas_[l].data();
+    }
+    // row length of layer l's output and delta
+    Index stride(std::size_t l) const { return row_stride<T>(network_.layers[l].panels.padded_columns()); }
+    Sums sums(const Batch<T>& batch) const;
+
+  private:
+    void forward_hidden(std::size_t layer, const Batch<T>& batch, std::int64_t step, const Member& me);
+    void output_layer(const Batch<T>& batch, const Member& me);
+    void backward(std::size_t layer, Index rows, const Member& me);
+    void backward_block(std::size_t layer, Index panel, Index first, Index last, const Member& me);
+
+    double dropout(std::size_t hidden) const { return dropout_[hidden]; }
+    // Is the hidden layer's derivative kept from the forward pass?
+    bool keeps_slope(std::size_t hidden) const {
+        return dropout(hidden) > 0 || !has_slope_of_output(network_.activations[hidden]);
+    }
+
+    const KernelTable<T>& kernels_;
+    const Network<T>& network_;
+    std::vector<double> dropout_;
+    std::uint64_t seed_;
+    std::vector<Buffer<T>> activations_;  // outputs of each layer: (batch, n_out); the last becomes its delta
+    std::vector<Buffer<T>> slopes_;       // f'(z) of each hidden layer that keeps it: (batch, n_out)
+    std::vector<Buffer<T>> deltas_;       // d loss / d z of each hidden layer: (batch, n_out)
+    std::vector<Buffer<T>> transposed_;   // a panel of transposed weights for each member
+    Buffer<double> row_loss_, row_hit_;   // (batch)
+};
+
+}  // namespace pymlp
