@@ -5,29 +5,6 @@
 namespace pymlp {
 namespace {
 
-// Samples that were checked wherever the engine follows a pointer or an index into them.
-template <class T>
-struct Samples {
-    RowsOf<T> x;
-    Dataset<T> data;
-
-    Samples(Trainer<T>& trainer, const py::object& X, const py::array& y,
-            const std::optional<Array<T>>& sample_weight, const std::optional<Array<std::int64_t>>& order)
-        : x(X, trainer.network().n_features()) {
-        const Index rows = x.n();
-        const Targets<T> targets(y, trainer.network(), rows);
-        if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
-        if (order) expect_shape(*order, "order", {order->size()});
-        for (py::ssize_t i = 0; order && i < order->size(); ++i)
-            if (order->data()[i] < 0 || order->data()[i] >= rows)
-                throw std::invalid_argument("order must hold row numbers from 0 to " +
-                                            std::to_string(rows - 1) + ".");
-        data = {order ? order->size() : rows, x.rows(),           targets.labels, targets.values,
-                data_or_null(sample_weight),  data_or_null(order)};
-        if (data.n < 1) throw std::invalid_argument("There must be at least one sample.");
-    }
-};
-
 // Calls run(interrupted) without the GIL.
 template <class F>
 EpochResult interruptibly(F run) {
@@ -53,7 +30,7 @@ template <class T>
 py::tuple run_epoch(Trainer<T>& trainer, const py::object& x, const py::array& y,
                     const std::optional<Array<T>>& sample_weight,
                     const std::optional<Array<std::int64_t>>& order, double learning_rate) {
-    const Samples<T> samples(trainer, x, y, sample_weight, order);
+    const Samples<T> samples(trainer.network(), x, y, sample_weight, order);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.run_epoch(samples.data, learning_rate, interrupted); });
     return py::make_tuple(result.loss, result.accuracy);
@@ -63,7 +40,7 @@ template <class T>
 double gradient(Trainer<T>& trainer, const py::object& x, const py::array& y,
                 const std::optional<Array<T>>& sample_weight, const std::vector<Array<T>>& coefs,
                 const std::vector<Array<T>>& intercepts) {
-    const Samples<T> samples(trainer, x, y, sample_weight, std::nullopt);
+    const Samples<T> samples(trainer.network(), x, y, sample_weight, std::nullopt);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.full_gradient(samples.data, interrupted); });
     store_layers(trainer.gradients(), coefs, intercepts);
@@ -73,7 +50,7 @@ double gradient(Trainer<T>& trainer, const py::object& x, const py::array& y,
 template <class T>
 py::tuple evaluate_arrays(Trainer<T>& trainer, const py::object& x, const py::array& y,
                           const std::optional<Array<T>>& sample_weight, int n_threads) {
-    const Samples<T> samples(trainer, x, y, sample_weight, std::nullopt);
+    const Samples<T> samples(trainer.network(), x, y, sample_weight, std::nullopt);
     Evaluation result;
     {
         const py::gil_scoped_release unlocked;

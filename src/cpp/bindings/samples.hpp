@@ -102,4 +102,27 @@ struct Targets {
     }
 };
 
+// A data set for the engine.
+template <class T>
+struct Samples {
+    RowsOf<T> x;
+    Dataset<T> data;
+
+    Samples(const Network<T>& network, const py::object& X, const py::array& y,
+            const std::optional<Array<T>>& sample_weight, const std::optional<Array<std::int64_t>>& order)
+        : x(X, network.n_features()) {
+        const Index rows = x.n();
+        const Targets<T> targets(y, network, rows);
+        if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
+        if (order) expect_shape(*order, "order", {order->size()});
+        for (py::ssize_t i = 0; order && i < order->size(); ++i)
+            if (order->data()[i] < 0 || order->data()[i] >= rows)
+                throw std::invalid_argument("order must hold row numbers from 0 to " +
+                                            std::to_string(rows - 1) + ".");
+        data = {order ? order->size() : rows, x.rows(),           targets.labels, targets.values,
+                data_or_null(sample_weight),  data_or_null(order)};
+        if (data.n < 1) throw std::invalid_argument("There must be at least one sample.");
+    }
+};
+
 }  // namespace pymlp
