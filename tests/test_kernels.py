@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from accuracy import grid, ulps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -29,12 +30,6 @@ SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 27, 28, 29, 31, 32, 33, 
 def integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
     """Small integers: their sums of products are exact in either type, in any order."""
     return rng.integers(-4, 5, shape).astype(dtype)
-
-
-def ulps(actual: Array, exact: Array, dtype: Any) -> float:
-    """Largest distance from the exact values, in units in the last place of ``dtype``."""
-    spacing = np.spacing(np.maximum(np.abs(exact), np.finfo(dtype).tiny).astype(dtype))
-    return float(np.max(np.abs(actual.astype(np.longdouble) - exact) / spacing))
 
 
 # --- matrix product ------------------------------------------------------------------------------
@@ -141,24 +136,6 @@ def test_update_is_exact_on_integers(isa: str, dtype: Any) -> None:
 # --- functions -----------------------------------------------------------------------------------
 
 
-def grid(dtype: Any, limit: float) -> Array:
-    """Both signs, dense where it matters, every magnitude down to the smallest normal number."""
-    rng = np.random.default_rng(0)
-    tiny = np.geomspace(np.finfo(dtype).tiny * 4, limit, 20_000)
-    return np.concatenate([rng.uniform(-limit, limit, 40_000), tiny, -tiny, [0.0]]).astype(dtype)
-
-
-# measured here: tanh 1.6 (f32), 1.7 (f64); logistic 2.4, 2.5, of which portable 0.3 more
-FUNCTIONS = {"tanh": (np.tanh, 3.0), "logistic": (expit, 3.5)}
-
-
-@pytest.mark.parametrize("name", list(FUNCTIONS))
-def test_activation_accuracy(isa: str, dtype: Any, name: str) -> None:
-    function, bound = FUNCTIONS[name]
-    z = grid(dtype, 80.0)[None, :]
-    assert ulps(kernels.activate(isa, name, z), function(z.astype(np.longdouble)), dtype) <= bound
-
-
 def test_exp_and_log_accuracy(isa: str, dtype: Any) -> None:
     z = grid(dtype, 85.0)[:, None]
     assert ulps(kernels.output(isa, "poisson", z), np.exp(z.astype(np.longdouble)), dtype) <= 1.5
@@ -167,34 +144,6 @@ def test_exp_and_log_accuracy(isa: str, dtype: Any) -> None:
     _, losses, _ = kernels.loss(isa, "softmax_cross_entropy", z, np.zeros(1000, np.int32), None)
     exact = -log_softmax(z.astype(np.longdouble), axis=1)[:, 0]
     np.testing.assert_allclose(losses, exact.astype(float), rtol=0, atol=2 * np.finfo(dtype).eps)
-
-
-@pytest.mark.parametrize("name", ["identity", "logistic", "tanh", "relu"])
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 0.0, -0.0, 1e30, -1e30])
-def test_activation_of_special_values(isa: str, dtype: Any, name: str, value: float) -> None:
-    expected = {
-        "identity": lambda z: z,
-        "logistic": expit,
-        "tanh": np.tanh,
-        "relu": lambda z: np.where(np.isnan(z), z, np.maximum(z, 0)),
-    }[name](np.array([[value]], dtype))
-    actual = kernels.activate(isa, name, np.array([[value]], dtype))
-    np.testing.assert_allclose(actual, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["identity", "logistic", "tanh", "relu"])
-@pytest.mark.parametrize("columns", [1, 3, 16, 33])
-def test_derivative_by_central_differences(isa: str, dtype: Any, name: str, columns: int) -> None:
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(7, columns))
-    z[np.abs(z) < 1e-3] = 0.5  # relu has no derivative at 0
-    d = rng.normal(size=z.shape).astype(dtype)
-    a = kernels.activate(isa, name, z.astype(dtype))
-    h = 1e-5
-    up, down = (kernels.activate(isa, name, z + s) for s in (h, -h))  # float64
-    expected = d * (up - down) / (2 * h)
-    atol = 1e-9 if dtype == np.float64 else 1e-5
-    np.testing.assert_allclose(kernels.derivative(isa, name, a, d), expected, atol=atol)
 
 
 # --- losses --------------------------------------------------------------------------------------
@@ -341,8 +290,6 @@ def test_arguments_are_checked(isa: str, dtype: Any) -> None:
         kernels.gemm(isa, a, np.ones((2, 2), dtype), np.ones(2, dtype))
     with pytest.raises(TypeError):  # no silent copy: the wrong order is refused
         kernels.gemm(isa, np.asfortranarray(a), np.ones((3, 2), dtype), np.ones(2, dtype))
-    with pytest.raises(ValueError, match="activation must be one of"):
-        kernels.activate(isa, "swish", a)
     with pytest.raises(ValueError, match="classes from 0 to 2, got 3"):
         kernels.loss(isa, "softmax_cross_entropy", a, np.array([0, 3], np.int32), None)
     with pytest.raises(ValueError, match=f"is not available.*{isa}"):

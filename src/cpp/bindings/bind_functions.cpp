@@ -1,31 +1,10 @@
-// Single kernels on rows (activations and losses), of a named instruction set, for the tests.
+// The loss kernels, of a named instruction set, for the tests.
 #include "bindings/padded.hpp"
 #include "bindings/samples.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace pymlp {
 namespace {
-
-template <class T>
-Array<T> activate(const std::string& isa, const std::string& name, const Array<T>& z) {
-    expect_matrices({&z});
-    const KernelTable<T>& k = kernels<T>(isa);
-    Padded<T> x(z, k.lanes);
-    k.activate(activation_named(name), x.rows, round_up(x.columns, k.lanes), x.buffer.data(), x.stride);
-    return x.array();
-}
-
-template <class T>
-Array<T> derivative(const std::string& isa, const std::string& name, const Array<T>& a, const Array<T>& d) {
-    expect_matrices({&a, &d});
-    const KernelTable<T>& k = kernels<T>(isa);
-    expect_shape(d, "d", {a.shape(0), a.shape(1)});
-    const Padded<T> out(a, k.lanes);
-    Padded<T> delta(d, k.lanes);
-    k.multiply_derivative(activation_named(name), a.shape(0), round_up(a.shape(1), k.lanes),
-                          out.buffer.data(), out.stride, delta.buffer.data(), delta.stride);
-    return delta.array();
-}
 
 // (gradient, loss of each row, hit of each row)
 template <class T>
@@ -60,8 +39,6 @@ Array<T> output(const std::string& isa, const std::string& name, const Array<T>&
 
 template <class T>
 void bind(py::module_& m) {
-    m.def("activate", &activate<T>, py::arg("isa"), py::arg("activation"), raw("z"));
-    m.def("derivative", &derivative<T>, py::arg("isa"), py::arg("activation"), raw("a"), raw("d"));
     m.def("loss", &loss<T>, py::arg("isa"), py::arg("loss"), raw("z"), py::arg("y"), raw("sample_weight"));
     m.def("output", &output<T>, py::arg("isa"), py::arg("loss"), raw("z"));
 }

@@ -73,7 +73,15 @@ Activation activation_named(const std::string& name) {
     return named<Activation>({{"identity", Activation::identity},
                               {"logistic", Activation::logistic},
                               {"tanh", Activation::tanh},
-                              {"relu", Activation::relu}},
+                              {"relu", Activation::relu},
+                              {"leaky_relu", Activation::leaky_relu},
+                              {"elu", Activation::elu},
+                              {"selu", Activation::selu},
+                              {"gelu", Activation::gelu},
+                              {"silu", Activation::silu},
+                              {"mish", Activation::mish},
+                              {"softplus", Activation::softplus},
+                              {"hard_sigmoid", Activation::hard_sigmoid}},
                              "activation", name);
 }
 

@@ -2,6 +2,7 @@
 
 namespace py = pybind11;
 
+void bind_activations(py::module_& m);
 void bind_config(py::module_& m);
 void bind_functions(py::module_& m);
 void bind_machine(py::module_& m);
@@ -17,5 +18,6 @@ PYBIND11_MODULE(_core, m) {
     bind_trainer(m);
     auto kernels = m.def_submodule("kernels", "Single kernels of a named instruction set, for tests.");
     bind_products(kernels);
+    bind_activations(kernels);
     bind_functions(kernels);
 }

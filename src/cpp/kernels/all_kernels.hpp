@@ -27,6 +27,8 @@ using pymlp::UpdateArgs;
 //
 #include "simd/math.hpp"
 //
+#include "simd/normal.hpp"
+//
 #include "kernels/gemm.hpp"
 //
 #include "kernels/sparse.hpp"

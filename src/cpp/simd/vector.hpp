@@ -19,16 +19,21 @@ template <>
 struct VectorOf<float> {
     typedef float Type __attribute__((vector_size(PYMLP_VECTOR_BYTES)));
     typedef std::int32_t Int __attribute__((vector_size(PYMLP_VECTOR_BYTES)));
+    typedef std::uint32_t Words __attribute__((vector_size(PYMLP_VECTOR_BYTES)));
 };
 template <>
 struct VectorOf<double> {
     typedef double Type __attribute__((vector_size(PYMLP_VECTOR_BYTES)));
     typedef std::int64_t Int __attribute__((vector_size(PYMLP_VECTOR_BYTES)));
+    typedef std::uint32_t Words __attribute__((vector_size(PYMLP_VECTOR_BYTES / 2)));
 };
 template <class T>
 using Vec = typename VectorOf<T>::Type;
 template <class T>
 using IntVec = typename VectorOf<T>::Int;
+// 32 bits a lane, whatever T is
+template <class T>
+using Words = typename VectorOf<T>::Words;
 
 template <class T>
 constexpr int lanes = PYMLP_VECTOR_BYTES / static_cast<int>(sizeof(T));
