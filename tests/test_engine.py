@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pymlp import _core
 from pymlp._engine import Engine, Samples
-from pymlp._optimizers import SGD
+from pymlp._optimizers import Optimizer
 from pymlp._parameters import Parameters
 
 N, ALPHA, STEP = 37, 0.3, 1e-5
@@ -28,10 +29,12 @@ def samples(loss: str, rng: np.random.Generator, weight: np.ndarray | None) -> S
 
 def engine(parameters: Parameters, loss: str, activation: str, n_threads: int) -> Engine:
     """Plain gradient descent at rate 1: a step is the gradient."""
-    options: dict[str, Any] = {"activation": activation, "loss": loss, "alpha": ALPHA}
-    options |= {"batch_size": N, "momentum": 0.0, "nesterov": False}
-    options |= {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
-    optimizer = SGD(parameters, 1.0, "constant", 0.5)
+    n_hidden = len(parameters.coefs) - 1
+    options: dict[str, Any] = {"activations": [activation] * n_hidden, "loss": _core.Loss(loss)}
+    options |= {"alpha": ALPHA, "batch_size": N, "momentum": 0.0, "nesterov": False}
+    options |= {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
+    options |= {"clip_norm": 0.0, "dropout": [0.0] * n_hidden, "seed": 0, "ema_decay": 0.0}
+    optimizer = Optimizer("sgd", 1.0)
     return Engine(parameters.copy(), optimizer, n_threads=n_threads, **options)
 
 
@@ -57,7 +60,7 @@ def test_gradient(loss: str, activation: str, hidden: tuple[int, ...], weighted:
     )
     data = samples(loss, rng, rng.uniform(0.5, 2, N) if weighted else None)
     trained = engine(parameters, loss, activation, n_threads=2)
-    trained.run_epoch(data, None)
+    trained.run_epoch(data, None, 1.0)
     pairs = zip(
         parameters.coefs + parameters.intercepts,
         trained.parameters.coefs + trained.parameters.intercepts,

@@ -18,11 +18,26 @@ def measure_barrier(n_threads: int, rounds: int) -> float: ...
 def predict(
     coefs: list[Array],
     intercepts: list[Array],
-    X: Array,
-    activation: str,
-    loss: str,
+    X: Any,
+    activations: list[str],
+    output: str,
+    groups: list[int],
     n_threads: int,
 ) -> Array: ...
+
+class Loss:
+    kind: str
+    output: str
+    def __init__(
+        self,
+        kind: str,
+        *,
+        groups: list[int] = ...,
+        smoothing: float = 0.0,
+        focusing: float = 2.0,
+        delta: float = 1.0,
+        quantiles: list[float] = ...,
+    ) -> None: ...
 
 class _Trainer:
     steps: int
@@ -30,9 +45,9 @@ class _Trainer:
         self,
         units: list[int],
         *,
-        activation: str,
-        loss: str,
         solver: str,
+        loss: Loss,
+        activations: list[str],
         alpha: float,
         batch_size: int,
         momentum: float,
@@ -40,6 +55,11 @@ class _Trainer:
         beta_1: float,
         beta_2: float,
         epsilon: float,
+        weight_decay: float,
+        clip_norm: float,
+        dropout: list[float],
+        seed: int,
+        ema_decay: float,
         n_threads: int,
     ) -> None: ...
     def load_parameters(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
@@ -48,18 +68,28 @@ class _Trainer:
     def store_first_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def load_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def store_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
+    def load_average(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
+    def store_average(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def run_epoch(
         self,
-        X: Array,
+        X: Any,
         y: Array,
         sample_weight: Array | None,
         order: Array | None,
         learning_rate: float,
     ) -> tuple[float, float]: ...
     def evaluate(
-        self, X: Array, y: Array, sample_weight: Array | None, n_threads: int
+        self, X: Any, y: Array, sample_weight: Array | None, n_threads: int
     ) -> tuple[float, float]: ...
-    def predict(self, X: Array, n_threads: int) -> Array: ...
+    def gradient(
+        self,
+        X: Any,
+        y: Array,
+        sample_weight: Array | None,
+        coefs: list[Array],
+        intercepts: list[Array],
+    ) -> float: ...
+    def predict(self, X: Any, n_threads: int) -> Array: ...
     def is_finite(self) -> bool: ...
 
 class Trainer32(_Trainer): ...
