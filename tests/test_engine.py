@@ -9,7 +9,7 @@ from scipy import sparse
 
 from pymlp import _core
 from pymlp._engine import Engine, Samples
-from pymlp._optimizers import SGD
+from pymlp._optimizers import Optimizer
 from pymlp._parameters import Parameters
 
 N, ALPHA, STEP = 37, 0.3, 1e-5
@@ -69,13 +69,12 @@ class Case:
         defaults |= {"dropout": [0.0] * self.n_hidden, "seed": 0, "batch_size": N, "n_threads": 2}
         defaults |= {"momentum": 0.0, "nesterov": False}
         defaults |= {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
-        optimizer = SGD(parameters, 1.0, "constant", 0.5)
-        return Engine(parameters.copy(), optimizer, **(defaults | options))
+        return Engine(parameters.copy(), Optimizer("sgd", 1.0), **(defaults | options))
 
     def step(self, data: Samples | None = None, **options: Any) -> Parameters:
         """What one epoch subtracts from the parameters."""
         trained = self.engine(**options)
-        trained.run_epoch(data or self.data, None)
+        trained.run_epoch(data or self.data, None, 1.0)
         return difference(self.parameters, trained.parameters)
 
     def objective(self, parameters: Parameters, **options: Any) -> float:
@@ -169,7 +168,7 @@ def test_full_gradient(loss: str, hidden: tuple[int, ...]) -> None:
         value = engine._trainer.gradient(*case.data, gradient.coefs, gradient.intercepts)
         results.append(gradient)
         assert_same_bits(gradient, results[0])
-        assert value == pytest.approx(engine.run_epoch(case.data, None)[0], rel=1e-12)
+        assert value == pytest.approx(engine.run_epoch(case.data, None, 1.0)[0], rel=1e-12)
     for a, b in zip(arrays(results[0]), arrays(case.step()), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-13)
 
@@ -214,10 +213,9 @@ def test_average_of_the_weights(solver: str) -> None:
     clip_norm = 0.5 if solver == "clipped" else 0.0
     average = case.parameters.copy()
     engine = case.engine(average=average, ema_decay=0.3, clip_norm=clip_norm)
-    engine.optimizer.learning_rate = 0.1
     expected = case.parameters.copy()
     for t in range(1, 8):
-        engine.run_epoch(case.data, None)  # of one step
+        engine.run_epoch(case.data, None, 0.1)  # of one step
         rest = 1 - min(0.3, (1 + t) / (10 + t))
         for e, w in zip(arrays(expected), arrays(engine.parameters), strict=True):
             np.copyto(e, e + rest * (w - e))
@@ -236,8 +234,7 @@ def test_gradient_with_dropout(activation: str) -> None:
 
     def dropped(parameters: Parameters) -> float:  # the first step's masks, no step taken
         engine = case.engine(parameters, **options, alpha=0.0)
-        engine.optimizer.learning_rate = 0.0
-        return 3 * engine.run_epoch(case.data, None)[0]
+        return 3 * engine.run_epoch(case.data, None, 0.0)[0]
 
     assert_is_gradient(case.step(**options, alpha=0.0), case.parameters, dropped)
     assert norm(difference(case.step(**options), case.step(**options | {"seed": 4}))) > 1e-3
@@ -250,8 +247,7 @@ def test_dropout_does_not_depend_on_threads_and_changes_with_the_step() -> None:
     for step in steps[1:]:
         assert_same_bits(step, steps[0])
     engine = case.engine(dropout=[0.3, 0.6])
-    engine.optimizer.learning_rate = 0.0
-    losses = {engine.run_epoch(case.data, None)[0] for _ in range(5)}
+    losses = {engine.run_epoch(case.data, None, 0.0)[0] for _ in range(5)}
     assert len(losses) == 5
 
 
@@ -263,8 +259,7 @@ def test_dropout_keeps_the_mean() -> None:
     case.parameters.coefs[0][:] = 0.0
     case.parameters.intercepts[0][:] = 1.0  # every unit puts out tanh 1
     engine = case.engine(dropout=[0.75], alpha=0.0)
-    engine.optimizer.learning_rate = 0.0
-    loss = engine.run_epoch(data, None)[0]
+    loss = engine.run_epoch(data, None, 0.0)[0]
     # an output is the sum of 2,000 units, a quarter kept and made four times as large
     mean, variance = 2000 * np.tanh(1), 2000 * 3 * np.tanh(1) ** 2
     assert loss == pytest.approx(0.5 * (mean**2 + variance), rel=0.02)
@@ -291,7 +286,7 @@ def test_sparse_samples_give_the_bits_of_dense_ones(
     for X in (dense, compressed):
         data = case.data._replace(X=X)
         engine = case.engine(batch_size=8, momentum=0.9, n_threads=n_threads)
-        losses = [engine.run_epoch(data, order) for _ in range(3)]
+        losses = [engine.run_epoch(data, order, 1.0) for _ in range(3)]
         gradient = engine.parameters.zeros()
         engine._trainer.gradient(*data, gradient.coefs, gradient.intercepts)
         evaluated = engine.evaluate(data)
@@ -324,4 +319,4 @@ def test_bad_sparse_samples() -> None:
         else:
             bad = bad.tocsc()
         with pytest.raises((TypeError, ValueError), match=message):
-            case.engine().run_epoch(case.data._replace(X=bad), None)
+            case.engine().run_epoch(case.data._replace(X=bad), None, 1.0)

@@ -1,6 +1,6 @@
 """Multi-layer perceptrons with a scikit-learn estimator on top and C++ kernels underneath."""
 
-from . import _core, datasets
+from . import _core, datasets, schedules
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
@@ -8,4 +8,11 @@ from ._regressor import MLPRegressor
 
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
 
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__", "datasets", "show_config"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "__version__",
+    "datasets",
+    "schedules",
+    "show_config",
+]

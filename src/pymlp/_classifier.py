@@ -2,83 +2,117 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import BaseMLP
-from ._engine import Engine, Samples
-from ._optimizers import is_stochastic
-from ._parameters import Array
+from ._classification import Classifier
+from ._losses import CLASSIFICATION
+from ._options import EstimatorOptions
+from ._targets import ClassWeight
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Multi-layer perceptron classifier, trained on the log-loss by fused C++ kernels.
+class MLPClassifier(Classifier):
+    """Multi-layer perceptron classifier, trained by fused C++ kernels.
 
     With the same parameters, data and seed it learns the model that scikit-learn's `MLPClassifier`
-    learns, to rounding.
+    learns, to rounding. Labels may be one a sample, any number out of a set (multilabel, an
+    indicator matrix) or several of different kinds (multi-output).
 
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int of shape (n_hidden_layers,), default=(100,)
         Width of each hidden layer. ``()`` leaves them out: multinomial logistic regression.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation of the hidden layers.
-    solver : {'adam', 'sgd'}, default='adam'
-        'sgd' is stochastic gradient descent with momentum, 'adam' the method of [2]_.
-        scikit-learn's 'lbfgs' is not available yet.
+    activation : str or list of str of length n_hidden_layers, default='relu'
+        Activation of the hidden layers, or of each: 'identity', 'logistic', 'tanh', 'relu',
+        'leaky_relu' (slope 0.01), 'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus',
+        'hard_sigmoid'.
+    solver : str, default='adam'
+        'lbfgs' is SciPy's quasi-Newton method on all samples at once. The others learn from
+        mini-batches: 'sgd' with momentum, 'adam' [2]_, 'adamw' and 'nadam' (Adam with decoupled
+        weight decay; with Nesterov's momentum), 'rmsprop', 'adagrad', 'lion'.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights, divided by the weight of the mini-batch.
     batch_size : int or 'auto', default='auto'
-        Samples in a mini-batch; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule for 'sgd': constant; ``learning_rate_init / (t_ + 1) ** power_t``; or divided by 5
-        whenever progress stops.
+        Samples in a mini-batch; 'auto' is ``min(200, n_samples)``. 'lbfgs' takes all.
+    learning_rate : str, Schedule or callable, default='constant'
+        For any stochastic solver 'constant', 'cosine', 'exponential', 'step', 'one_cycle',
+        'warm_up', an object of `pymlp.schedules`, or a function of the epoch (from 0) that
+        returns the rate itself. For 'sgd' also scikit-learn's 'invscaling'
+        (``learning_rate_init / (t_ + 1) ** power_t``) and 'adaptive' (divided by 5 whenever
+        progress stops), which the other solvers take for 'constant'.
     learning_rate_init : float, default=0.001
-        Initial learning rate.
+        Initial learning rate, or what a schedule multiplies.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     max_iter : int, default=200
-        Maximum number of epochs.
+        Maximum number of epochs, or of the iterations of 'lbfgs'.
     shuffle : bool, default=True
         Draw a new order of the samples before each epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights [1]_, the validation split and the order of the samples. The
-        same seed draws what scikit-learn draws.
+        Seed of the initial weights, the validation split, the order of the samples and the
+        dropout. The same seed draws what scikit-learn draws.
     tol : float, default=1e-4
-        Improvement of the loss (of the validation score with early stopping) that counts.
+        Improvement of the loss (of the validation score with early stopping) that counts; for
+        'lbfgs' the gradient at which it stops.
     verbose : bool, default=False
         Print the loss of each epoch.
-    warm_start : bool, default=False
-        Start `fit` from the previous solution.
+    warm_start : bool or 'full', default=False
+        Start `fit` from the previous weights, with 'full' also from the solver's moments and
+        the schedule's position.
     momentum : float, default=0.9
         Momentum of 'sgd', between 0 and 1.
     nesterovs_momentum : bool, default=True
         Use Nesterov's momentum in 'sgd'.
     early_stopping : bool, default=False
-        Stop when the accuracy on a validation set no longer improves, and keep the best weights.
-        The set is `X_val` if given to `fit`, otherwise a part of the training set.
+        Stop when the validation set's score (see `scoring`) no longer improves, and keep the
+        best weights. The set is `X_val` if given to `fit`, otherwise a part of the training set.
+        'lbfgs' ignores it.
     validation_fraction : float, default=0.1
         Part of the training set held out for early stopping.
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of the moments in 'adam', in [0, 1).
+        Decay of the moments, in [0, 1): both in 'adam', 'adamw', 'nadam' and 'lion', `beta_2` in
+        'rmsprop'.
     epsilon : float, default=1e-8
-        Added to the denominator in 'adam'.
+        Added to the denominator in the solvers that divide by a root of squares.
     n_iter_no_change : int, default=10
         Epochs without improvement by `tol` that are tolerated.
     max_fun : int, default=15000
-        Accepted for compatibility with scikit-learn; only 'lbfgs' uses it.
+        Maximum number of the loss's evaluations in 'lbfgs'.
+    loss : {'log_loss', 'focal', 'hinge'}, default='log_loss'
+        Cross-entropy; focal loss, which attends to what is not yet learned [3]_; or hinge loss
+        (for several classes that of Crammer and Singer), which gives scores
+        (`decision_function`) and no probabilities.
+    focal_gamma : float, default=2.0
+        Exponent of the focal loss; 0 is the cross-entropy.
+    label_smoothing : float, default=0.0
+        Share of a label's weight that is spread evenly over all classes, in [0, 1); for
+        'log_loss'.
+    class_weight : dict, list of dict, 'balanced' or None, default=None
+        Factors of the sample weights by class, one dict a label with several labels a sample;
+        'balanced' is ``n_samples / (n_classes * count)``.
+    dropout : float or list of float of length n_hidden_layers, default=0.0
+        Share of a hidden layer's outputs that training sets to 0 (the others are divided by
+        ``1 - dropout``). Not for 'lbfgs'.
+    init : str or callable, default='sklearn'
+        Initial weights: 'sklearn' [1]_, 'he_normal', 'he_uniform', 'glorot_normal',
+        'glorot_uniform', 'lecun_normal', 'lecun_uniform', 'orthogonal', or a function
+        ``(n_in, n_out, random_state)`` that returns an array of shape (n_in, n_out). Biases start
+        from 0 but for 'sklearn'.
+    weight_decay : float, default=0.01
+        Decoupled decay of the weights, times the learning rate, in 'adamw' and 'lion'.
+    clip_norm : float or None, default=None
+        Norm of the gradient above which it is scaled down to it. Not for 'lbfgs'.
+    ema_decay : float or None, default=None
+        Predict with a moving average of the weights that keeps this share of itself in each
+        mini-batch. Not for 'lbfgs'.
+    scoring : str, callable or None, default=None
+        What early stopping follows on the validation set: None is `score`, 'loss' the validation
+        loss, otherwise a scorer as in scikit-learn's model selection.
     n_threads : int or None, default=None
         Threads; None follows OpenMP (``OMP_NUM_THREADS``, threadpoolctl). Results do not depend
         on it, to the last bit.
@@ -87,23 +121,26 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
+    classes_ : ndarray of shape (n_classes,), or list of such
+        Class labels, in a list by label for multi-output.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weights of each layer.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    averaged_coefs_, averaged_intercepts_ : list of ndarray
+        Their moving averages, which predict; only with `ema_decay`.
     history_ : dict of str to list of float
         One value an epoch: 'loss' (with the penalty), 'accuracy', 'learning_rate', 'seconds', and
-        with a validation set 'val_loss' (without the penalty) and 'val_accuracy'.
+        with a validation set 'val_loss' (without the penalty), 'val_accuracy' and the
+        scorer's value ('val_' and its name, or 'val_score'). With 'lbfgs' one an iteration.
     loss_ : float
         Loss of the last epoch.
     loss_curve_ : list of float
-        Loss of each epoch.
+        Loss of each epoch; not with 'lbfgs', as in scikit-learn.
     best_loss_ : float or None
         Lowest loss; None with early stopping.
     validation_scores_ : list of float or None
-        Validation accuracy of each epoch; None without early stopping.
+        What early stopping followed, by epoch; None without it.
     best_validation_score_ : float or None
         The best of them.
     n_iter_ : int
@@ -111,7 +148,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     t_ : int
         Training samples seen.
     n_layers_, n_outputs_ : int
-        Layers, input included, and outputs.
+        Layers, input included, and outputs of the network.
     out_activation_ : str
         Output activation.
     n_features_in_ : int
@@ -123,11 +160,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     --------
     MLPRegressor : The same for real-valued targets.
 
+    Notes
+    -----
+    Pickles and copies hold the weights but not the solver's moments, unless ``warm_start='full'``
+    or ``partial_fit`` was the last to train: otherwise a ``partial_fit`` of the copy starts with
+    fresh ones.
+
     References
     ----------
     .. [1] Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
-       networks", AISTATS 2010 (the initial weights).
+       networks", AISTATS 2010.
     .. [2] Kingma & Ba, "Adam: A method for stochastic optimization", arXiv:1412.6980 (2015).
+    .. [3] Lin et al., "Focal loss for dense object detection", ICCV 2017.
 
     Examples
     --------
@@ -139,221 +183,87 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     array([1, 7, 4, 6, 3])
     """
 
-    classes_: Array
-    _validation_score = "val_accuracy"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **EstimatorOptions._parameter_constraints,
+        "loss": [StrOptions(set(CLASSIFICATION))],
+        "focal_gamma": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [None, StrOptions({"balanced"}), dict, list],
+    }
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
+    def __init__(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        hidden_layer_sizes: ArrayLike = (100,),
+        activation: str | list[str] = "relu",
         *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-    ) -> Self:
-        """Train from new weights, or with ``warm_start`` from the present ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise.
-        y : array-like of shape (n_samples,)
-            Class labels of any type.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-        X_val : array-like of shape (n_validation, n_features), default=None
-            Validation set: scored after every epoch, and used by early stopping.
-        y_val : array-like of shape (n_validation,), default=None
-            Its targets.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges (without
-            early stopping).
-        NotImplementedError
-            If ``solver='lbfgs'``.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` is reached, or if a loss stops being finite: training then ends and
-            the weights of the last finite epoch are kept.
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    @available_if(is_stochastic)
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
-    ) -> Self:
-        """Train one epoch, going on from the present weights and optimizer state.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that will ever occur; needed in the first call.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not valid, with ``early_stopping=True``, or if the
-            epoch diverges; the weights then stay as they were.
-        """
-        if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer().fit(self.classes_)
-        try:
-            return self._fit(X, y, sample_weight, incremental=True)
-        except BaseException:
-            if not hasattr(self, "coefs_"):  # the first call is refused: the classes go, too
-                del self.classes_, self._label_binarizer
-            raise
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict the most probable class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels out of `classes_`.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X does not have the fitted features or is not finite.
-        """
-        outputs = self._outputs(X)
-        return self._label_binarizer.inverse_transform(  # type: ignore[no-any-return]
-            outputs.ravel() if self.n_outputs_ == 1 else outputs
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str | Callable[..., float] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool | str = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: str = "log_loss",
+        focal_gamma: float = 2.0,
+        label_smoothing: float = 0.0,
+        class_weight: ClassWeight | None = None,
+        dropout: float | list[float] = 0.0,
+        init: str | Callable[..., Any] = "sklearn",
+        weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        scoring: str | Callable[..., float] | None = None,
+        n_threads: int | None = None,
+        precision: str | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            dropout=dropout,
+            init=init,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            ema_decay=ema_decay,
+            scoring=scoring,
+            n_threads=n_threads,
+            precision=precision,
         )
-
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """Predict the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`. A row does not depend on the other rows of
-            the call, to the last bit.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X does not have the fitted features or is not finite.
-        """
-        outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
-
-    def predict_log_proba(self, X: ArrayLike) -> Array:
-        """Predict the logarithm of each class's probability.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``; -inf where a probability is too small for its type.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X does not have the fitted features or is not finite.
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return np.log(probabilities, out=probabilities)
-
-    # --- hooks of BaseMLP ------------------------------------------------------------------------
-
-    def _validate_target(self, y: Array) -> Array:
-        check_classification_targets(y)
-        kind = type_of_target(y)
-        if kind not in ("binary", "multiclass"):
-            raise ValueError(
-                f"y must hold one label a sample (binary or multiclass), got {kind} targets, which "
-                "this version of pymlp does not support."
-            )
-        labels: Array = column_or_1d(y, warn=True)
-        return labels
-
-    def _set_target(self, y: Array, *, incremental: bool) -> None:
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        elif self.warm_start and set(unique_labels(y)) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {unique_labels(y)}"
-            )
-        else:
-            self._check_known(y, "y")
-        self.n_outputs_ = 1 if len(self.classes_) <= 2 else len(self.classes_)
-
-    def _check_known(self, y: Array, name: str) -> None:
-        classes: Array = unique_labels(y)
-        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                f"`{name}` has classes not in `self.classes_`. `self.classes_` has "
-                f"{self.classes_}. '{name}' has {classes}."
-            )
-
-    def _encode(self, y: Array, dtype: Any) -> Array:
-        numbers = np.searchsorted(self.classes_, y)
-        if self.n_outputs_ == 1:
-            return numbers.astype(dtype).reshape(-1, 1)
-        return numbers.astype(np.int32)
-
-    def _engine_loss(self) -> str:
-        return "logistic_cross_entropy" if self.n_outputs_ == 1 else "softmax_cross_entropy"
-
-    def _stratify(self, train: Samples) -> Array | None:
-        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
-        return train.y.astype(bool) if self.n_outputs_ == 1 else None
-
-    def _training_metrics(self, accuracy: float) -> dict[str, float]:
-        return {"accuracy": accuracy}
-
-    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
-        loss, accuracy = engine.evaluate(samples)
-        return {"val_loss": loss, "val_accuracy": accuracy}
+        self.loss = loss
+        self.focal_gamma = focal_gamma
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._core import Trainer32, Trainer64
-from ._optimizers import Optimizer
+from ._optimizers import N_MOMENTS, Optimizer
 from ._parameters import Array, Parameters
 
 
@@ -14,11 +14,11 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features), float32 or float64, C order
-        Or a SciPy CSR array or matrix with sorted, unique indices of 32 or 64 bits.
+    X : ndarray or CSR matrix or array of shape (n_samples, n_features), float32 or float64
+        In C order, or with sorted indices and no duplicates.
     y : ndarray
-        int32 class numbers of shape (n_samples, n_groups) for the softmax losses, otherwise targets
-        of X's dtype and of shape (n_samples, n_outputs).
+        int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
+        softmaxes, otherwise targets of X's dtype and of shape (n_samples, n_outputs).
     weight : ndarray of shape (n_samples,) of X's dtype, or None
     """
 
@@ -43,9 +43,8 @@ class Engine:
         therefore never hold anything but finite numbers.
     optimizer : Optimizer
         Its state is read here and written back by `close`.
-    average : Parameters or None
-        The moving average of the parameters, read and written likewise; None without
-        ``ema_decay``.
+    average : Parameters or None, default=None
+        The moving average of the parameters, if there is one; kept like `parameters`.
     n_threads : int
         0 for all.
     **options
@@ -62,20 +61,26 @@ class Engine:
         **options: Any,
     ) -> None:
         self.parameters = parameters
-        self.optimizer = optimizer
         self.average = average
+        self.optimizer = optimizer
         self.n_threads = n_threads
-        self._trainer = new_trainer(
-            parameters, solver=optimizer.solver, n_threads=n_threads, **options
-        )
+        coefs = parameters.coefs
+        trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
+        units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
+        # full-batch gradients need no optimizer; that of plain descent has the smallest state
+        solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver
+        self._trainer = trainer_class(units, solver=solver, n_threads=n_threads, **options)
+        self._trainer.load_parameters(coefs, parameters.intercepts)
+        if average is not None:
+            self._trainer.load_average(average.coefs, average.intercepts)
         self._trainer.steps = optimizer.steps
         loads = (self._trainer.load_first_moments, self._trainer.load_second_moments)
         for load, moment in zip(loads, optimizer.moments, strict=False):
             load(moment.coefs, moment.intercepts)
-        if average is not None:
-            self._trainer.load_average(average.coefs, average.intercepts)
 
-    def run_epoch(self, samples: Samples, order: Array | None) -> tuple[float, float]:
+    def run_epoch(
+        self, samples: Samples, order: Array | None, learning_rate: float
+    ) -> tuple[float, float]:
         """Train on all samples once.
 
         Parameters
@@ -83,6 +88,7 @@ class Engine:
         samples : Samples
         order : int64 ndarray of shape (n,) or None
             The rows to use and their order; None takes all as they stand.
+        learning_rate : float
 
         Returns
         -------
@@ -91,9 +97,7 @@ class Engine:
             loss or a parameter ceased to be finite the loss is not finite, and `parameters`
             stay as they were.
         """
-        loss, accuracy = self._trainer.run_epoch(
-            *samples, order, self.optimizer.epoch_learning_rate
-        )
+        loss, accuracy = self._trainer.run_epoch(*samples, order, learning_rate)
         self.optimizer.steps = self._trainer.steps
         if np.isfinite(loss) and not self.keep():
             loss = np.inf
@@ -108,29 +112,40 @@ class Engine:
             self._trainer.store_average(self.average.coefs, self.average.intercepts)
         return True
 
+    def kept(self) -> list[Parameters]:
+        """What `keep` writes: the parameters, and their average if there is one."""
+        return [self.parameters] if self.average is None else [self.parameters, self.average]
+
+    def assign(self, parameters: Parameters) -> None:
+        """Go on from other parameters."""
+        self.parameters.assign(parameters)
+        self._trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+
+    def gradient(self, samples: Samples, at: Parameters, into: Parameters) -> float:
+        """Mean loss of all samples with the penalty at given parameters, and its gradient."""
+        self._trainer.load_parameters(at.coefs, at.intercepts)
+        return self._trainer.gradient(*samples, into.coefs, into.intercepts)
+
     def evaluate(self, samples: Samples) -> tuple[float, float]:
         """Mean loss without the penalty, and accuracy, of the current network."""
         return self._trainer.evaluate(*samples, self.n_threads)
 
-    def predict(self, X: Array) -> Array:
+    def predict(self, X: Any) -> Array:
         """Outputs of the current network: (n_samples, n_outputs)."""
         return self._trainer.predict(X, self.n_threads)
 
     def close(self) -> None:
         """Write the optimizer's state back; one that is not finite starts afresh."""
-        self.optimizer.steps = self._trainer.steps  # an interrupt ends an epoch before it is noted
+        optimizer = self.optimizer
+        if optimizer.solver == "lbfgs":
+            return
+        optimizer.steps = self._trainer.steps  # an interrupt ends an epoch before it is noted
+        if not optimizer.moments:
+            optimizer.moments = [
+                self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])
+            ]
         stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
-        for store, moment in zip(stores, self.optimizer.moments, strict=False):
+        for store, moment in zip(stores, optimizer.moments, strict=False):
             store(moment.coefs, moment.intercepts)
-        if not all(moment.is_finite() for moment in self.optimizer.moments):
-            self.optimizer.reset()
-
-
-def new_trainer(parameters: Parameters, **options: Any) -> Trainer32 | Trainer64:
-    """Make a C++ trainer of the parameters' shapes and type that starts from them."""
-    coefs = parameters.coefs
-    units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
-    trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
-    trainer = trainer_class(units, **options)
-    trainer.load_parameters(coefs, parameters.intercepts)
-    return trainer
+        if not all(moment.is_finite() for moment in optimizer.moments):
+            optimizer.reset()

@@ -1,128 +1,125 @@
-"""The optimizers' state and learning-rate rules; their arithmetic lies in the C++ kernels."""
+"""The optimizers' state and learning rates; their arithmetic lies in the C++ kernels."""
 
-from typing import Any, Literal
+import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from . import schedules
 from ._parameters import Parameters
+
+# arrays of the weights' shapes that a solver keeps between steps
+N_MOMENTS = {
+    "sgd": 1,  # velocity
+    "adam": 2,  # mean of the gradients and of their squares
+    "adamw": 2,
+    "nadam": 2,
+    "rmsprop": 1,  # mean of the squares
+    "adagrad": 1,  # sum of the squares
+    "lion": 1,  # mean of the gradients
+}
+LearningRate = str | Callable[..., float]
 
 
 class Optimizer:
-    """What all optimizers share: their moments, the steps done and the learning rate.
+    """The state of a stochastic solver and its learning rate.
 
     Parameters
     ----------
-    parameters : Parameters
-        The network's, for the shapes of the moments.
+    solver : str
     learning_rate_init : float
+    learning_rate : str, Schedule or callable
+        As the estimators' parameter. scikit-learn's 'invscaling' and 'adaptive' are for 'sgd'.
+    power_t : float
+        Exponent of 'invscaling'.
+
+    Attributes
+    ----------
+    moments : list of Parameters
+        Empty before they are known: all zeros.
+    steps, epochs : int
+        Mini-batches and epochs done.
+    learning_rate : float
+        The present one.
+    is_kept : bool
+        Do the moments go into files, for a ``partial_fit`` that goes on?
     """
 
-    solver: Literal["sgd", "adam"]
-    n_moments: int
-
-    def __init__(self, parameters: Parameters, learning_rate_init: float) -> None:
-        self.moments = [parameters.zeros() for _ in range(self.n_moments)]
+    def __init__(
+        self,
+        solver: str,
+        learning_rate_init: float,
+        learning_rate: LearningRate = "constant",
+        power_t: float = 0.5,
+    ) -> None:
+        self.solver = solver
         self.learning_rate_init = float(learning_rate_init)
         self.learning_rate = self.learning_rate_init
+        self.power_t = power_t
+        if isinstance(learning_rate, str) and learning_rate in schedules.NAMED:
+            learning_rate = schedules.NAMED[learning_rate]()
+        self.rule = learning_rate
+        self.epochs = 0
+        self.is_kept = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past; the learning rate stays."""
+        self.moments: list[Parameters] = []
         self.steps = 0
 
     def cast(self, dtype: DTypeLike) -> None:
         """Hold the moments in another type from now on."""
         self.moments = [moment.cast(dtype) for moment in self.moments]
 
-    def reset(self) -> None:
-        """Forget the past; the learning rate stays."""
-        self.moments = [moment.zeros() for moment in self.moments]
-        self.steps = 0
+    def without_moments(self) -> "Optimizer":
+        """Copy all but the memory of past gradients."""
+        copy = Optimizer.__new__(Optimizer)
+        copy.__dict__.update(self.__dict__)
+        copy.reset()
+        return copy
 
-    @property
-    def epoch_learning_rate(self) -> float:
-        """The rate that the next epoch starts from."""
+    def begin_epoch(self, n_epochs: int) -> float:
+        """Set the learning rate of the next epoch, out of `n_epochs`, and return it."""
+        if isinstance(self.rule, schedules.Schedule):
+            self.learning_rate = self.learning_rate_init * self.rule(self.epochs, n_epochs)
+        elif callable(self.rule):
+            self.learning_rate = _checked(self.rule(self.epochs), self.epochs)
         return self.learning_rate
 
     def end_epoch(self, samples_seen: int) -> None:
-        """Follow the schedule after an epoch."""
-
-    def wants_to_stop(self, message: str, verbose: bool) -> bool:
-        """Answer a lack of progress: stop, or go on at another rate."""
-        if verbose:
-            print(f"{message} Stopping.")
-        return True
-
-
-class SGD(Optimizer):
-    """Stochastic gradient descent with momentum and scikit-learn's learning-rate schedules.
-
-    Parameters
-    ----------
-    parameters : Parameters
-    learning_rate_init : float
-    schedule : {'constant', 'invscaling', 'adaptive'}
-    power_t : float
-        Exponent of 'invscaling'.
-    """
-
-    solver = "sgd"
-    n_moments = 1  # velocity
-
-    def __init__(
-        self, parameters: Parameters, learning_rate_init: float, schedule: str, power_t: float
-    ) -> None:
-        super().__init__(parameters, learning_rate_init)
-        self.schedule = schedule
-        self.power_t = power_t
-
-    def end_epoch(self, samples_seen: int) -> None:
-        """Follow the schedule after an epoch."""
-        if self.schedule == "invscaling":
+        """Follow scikit-learn's schedule after an epoch."""
+        self.epochs += 1
+        if self.solver == "sgd" and self.rule == "invscaling":
             self.learning_rate = self.learning_rate_init / (samples_seen + 1) ** self.power_t
 
     def wants_to_stop(self, message: str, verbose: bool) -> bool:
         """Answer a lack of progress: stop, or with 'adaptive' go on at a fifth of the rate."""
-        if self.schedule != "adaptive":
-            return super().wants_to_stop(message, verbose)
-        if self.learning_rate <= 1e-6:
-            return super().wants_to_stop(f"{message} Learning rate too small.", verbose)
-        self.learning_rate /= 5.0
+        adaptive = self.solver == "sgd" and self.rule == "adaptive"
+        stop = not adaptive or self.learning_rate <= 1e-6
+        if stop:
+            verdict = "Learning rate too small. Stopping." if adaptive else "Stopping."
+        else:
+            self.learning_rate /= 5.0
+            verdict = f"Setting learning rate to {self.learning_rate:f}"
         if verbose:
-            print(f"{message} Setting learning rate to {self.learning_rate:f}")
-        return False
+            print(f"{message} {verdict}")
+        return stop
 
 
-class Adam(Optimizer):
-    """Adam [1]_; ``learning_rate`` holds its last bias-corrected rate, as scikit-learn's does.
-
-    Parameters
-    ----------
-    parameters : Parameters
-    learning_rate_init : float
-    beta_1, beta_2 : float
-
-    References
-    ----------
-    .. [1] Kingma & Ba, "Adam: A method for stochastic optimization", arXiv:1412.6980 (2015).
-    """
-
-    solver = "adam"
-    n_moments = 2  # m and v
-
-    def __init__(
-        self, parameters: Parameters, learning_rate_init: float, beta_1: float, beta_2: float
-    ) -> None:
-        super().__init__(parameters, learning_rate_init)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-
-    @property
-    def epoch_learning_rate(self) -> float:
-        """The rate before the bias corrections, which the kernels apply at each step."""
-        return self.learning_rate_init
-
-    def end_epoch(self, samples_seen: int) -> None:  # noqa: ARG002
-        """Note the rate of the last step."""
-        corrections = np.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
-        self.learning_rate = float(self.learning_rate_init * corrections)
+def _checked(rate: Any, epoch: int) -> float:
+    try:
+        value = float(rate)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(
+            "The callable 'learning_rate' must return a finite number > 0. "
+            f"Got {rate!r} for epoch {epoch} instead."
+        )
+    return value
 
 
 def is_stochastic(estimator: Any) -> bool:

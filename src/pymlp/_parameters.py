@@ -73,10 +73,10 @@ class Parameters:
         """Tell whether no value is infinite or NaN."""
         return all(np.isfinite(a).all() for a in self.coefs + self.intercepts)
 
-    def zeros(self) -> "Parameters":
-        """Zeros of the same shapes and dtype."""
+    def empty(self) -> "Parameters":
+        """Arrays of the same shapes and dtype, not initialized."""
         return Parameters(
-            [np.zeros_like(c) for c in self.coefs], [np.zeros_like(b) for b in self.intercepts]
+            [np.empty_like(c) for c in self.coefs], [np.empty_like(b) for b in self.intercepts]
         )
 
     def copy(self) -> "Parameters":

@@ -2,80 +2,111 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._base import BaseMLP
-from ._engine import Engine, Samples
-from ._optimizers import is_stochastic
-from ._parameters import ENGINE_LAYOUT, Array
+from ._losses import REGRESSION
+from ._options import EstimatorOptions
+from ._regression import Regressor
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):
-    """Multi-layer perceptron regressor, trained on squared error or Poisson deviance.
+class MLPRegressor(Regressor):
+    """Multi-layer perceptron regressor, trained by fused C++ kernels.
 
     With the same parameters, data and seed it learns the model that scikit-learn's `MLPRegressor`
-    learns, to rounding.
+    learns, to rounding. With several quantiles it predicts intervals.
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error, or half the Poisson deviance with a log link (``y >= 0``).
+    loss : str, default='squared_error'
+        'squared_error' (half of it), 'absolute_error', 'huber', 'pinball' (quantiles), 'log_cosh',
+        and with an exponential output half the 'poisson' deviance (``y >= 0``) and half the
+        'gamma' deviance (``y > 0``).
     hidden_layer_sizes : int or array-like of int of shape (n_hidden_layers,), default=(100,)
         Width of each hidden layer. ``()`` leaves them out: linear regression.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Activation of the hidden layers.
-    solver : {'adam', 'sgd'}, default='adam'
-        'sgd' is stochastic gradient descent with momentum, 'adam' the method of [2]_.
-        scikit-learn's 'lbfgs' is not available yet.
+    activation : str or list of str of length n_hidden_layers, default='relu'
+        Activation of the hidden layers, or of each: 'identity', 'logistic', 'tanh', 'relu',
+        'leaky_relu' (slope 0.01), 'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus',
+        'hard_sigmoid'.
+    solver : str, default='adam'
+        'lbfgs' is SciPy's quasi-Newton method on all samples at once. The others learn from
+        mini-batches: 'sgd' with momentum, 'adam' [2]_, 'adamw' and 'nadam' (Adam with decoupled
+        weight decay; with Nesterov's momentum), 'rmsprop', 'adagrad', 'lion'.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights, divided by the weight of the mini-batch.
     batch_size : int or 'auto', default='auto'
-        Samples in a mini-batch; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule for 'sgd': constant; ``learning_rate_init / (t_ + 1) ** power_t``; or divided by 5
-        whenever progress stops.
+        Samples in a mini-batch; 'auto' is ``min(200, n_samples)``. 'lbfgs' takes all.
+    learning_rate : str, Schedule or callable, default='constant'
+        For any stochastic solver 'constant', 'cosine', 'exponential', 'step', 'one_cycle',
+        'warm_up', an object of `pymlp.schedules`, or a function of the epoch (from 0) that
+        returns the rate itself. For 'sgd' also scikit-learn's 'invscaling'
+        (``learning_rate_init / (t_ + 1) ** power_t``) and 'adaptive' (divided by 5 whenever
+        progress stops), which the other solvers take for 'constant'.
     learning_rate_init : float, default=0.001
-        Initial learning rate.
+        Initial learning rate, or what a schedule multiplies.
     power_t : float, default=0.5
         Exponent of the 'invscaling' schedule.
     max_iter : int, default=200
-        Maximum number of epochs.
+        Maximum number of epochs, or of the iterations of 'lbfgs'.
     shuffle : bool, default=True
         Draw a new order of the samples before each epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights [1]_, the validation split and the order of the samples. The
-        same seed draws what scikit-learn draws.
+        Seed of the initial weights, the validation split, the order of the samples and the
+        dropout. The same seed draws what scikit-learn draws.
     tol : float, default=1e-4
-        Improvement of the loss (of the validation score with early stopping) that counts.
+        Improvement of the loss (of the validation score with early stopping) that counts; for
+        'lbfgs' the gradient at which it stops.
     verbose : bool, default=False
         Print the loss of each epoch.
-    warm_start : bool, default=False
-        Start `fit` from the previous solution.
+    warm_start : bool or 'full', default=False
+        Start `fit` from the previous weights, with 'full' also from the solver's moments and
+        the schedule's position.
     momentum : float, default=0.9
         Momentum of 'sgd', between 0 and 1.
     nesterovs_momentum : bool, default=True
         Use Nesterov's momentum in 'sgd'.
     early_stopping : bool, default=False
-        Stop when the R^2 on a validation set no longer improves, and keep the best weights. The
-        set is `X_val` if given to `fit`, otherwise a part of the training set.
+        Stop when the validation set's score (see `scoring`) no longer improves, and keep the
+        best weights. The set is `X_val` if given to `fit`, otherwise a part of the training set.
+        'lbfgs' ignores it.
     validation_fraction : float, default=0.1
         Part of the training set held out for early stopping.
     beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of the moments in 'adam', in [0, 1).
+        Decay of the moments, in [0, 1): both in 'adam', 'adamw', 'nadam' and 'lion', `beta_2` in
+        'rmsprop'.
     epsilon : float, default=1e-8
-        Added to the denominator in 'adam'.
+        Added to the denominator in the solvers that divide by a root of squares.
     n_iter_no_change : int, default=10
         Epochs without improvement by `tol` that are tolerated.
     max_fun : int, default=15000
-        Accepted for compatibility with scikit-learn; only 'lbfgs' uses it.
+        Maximum number of the loss's evaluations in 'lbfgs'.
+    quantile : float or list of float, default=0.5
+        What 'pinball' estimates, in (0, 1); of a list, in ascending order, all at once.
+    huber_delta : float, default=1.0
+        Error at which 'huber' turns from squared to absolute.
+    dropout : float or list of float of length n_hidden_layers, default=0.0
+        Share of a hidden layer's outputs that training sets to 0 (the others are divided by
+        ``1 - dropout``). Not for 'lbfgs'.
+    init : str or callable, default='sklearn'
+        Initial weights: 'sklearn' [1]_, 'he_normal', 'he_uniform', 'glorot_normal',
+        'glorot_uniform', 'lecun_normal', 'lecun_uniform', 'orthogonal', or a function
+        ``(n_in, n_out, random_state)`` that returns an array of shape (n_in, n_out). Biases start
+        from 0 but for 'sklearn'.
+    weight_decay : float, default=0.01
+        Decoupled decay of the weights, times the learning rate, in 'adamw' and 'lion'.
+    clip_norm : float or None, default=None
+        Norm of the gradient above which it is scaled down to it. Not for 'lbfgs'.
+    ema_decay : float or None, default=None
+        Predict with a moving average of the weights that keeps this share of itself in each
+        mini-batch. Not for 'lbfgs'.
+    scoring : str, callable or None, default=None
+        What early stopping follows on the validation set: None is `score`, 'loss' the validation
+        loss, otherwise a scorer as in scikit-learn's model selection.
     n_threads : int or None, default=None
         Threads; None follows OpenMP (``OMP_NUM_THREADS``, threadpoolctl). Results do not depend
         on it, to the last bit.
@@ -88,17 +119,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Weights of each layer.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    averaged_coefs_, averaged_intercepts_ : list of ndarray
+        Their moving averages, which predict; only with `ema_decay`.
     history_ : dict of str to list of float
         One value an epoch: 'loss' (with the penalty), 'learning_rate', 'seconds', and
-        with a validation set 'val_loss' (without the penalty) and 'val_r2'.
+        with a validation set 'val_loss' (without the penalty), 'val_r2' (for 'pinball'
+        'val_d2_pinball') and the scorer's value ('val_' and its name, or 'val_score'). With
+        'lbfgs' one an iteration.
     loss_ : float
         Loss of the last epoch.
     loss_curve_ : list of float
-        Loss of each epoch.
+        Loss of each epoch; not with 'lbfgs', as in scikit-learn.
     best_loss_ : float or None
         Lowest loss; None with early stopping.
     validation_scores_ : list of float or None
-        Validation R^2 of each epoch; None without early stopping.
+        What early stopping followed, by epoch; None without it.
     best_validation_score_ : float or None
         The best of them.
     n_iter_ : int
@@ -106,7 +141,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     t_ : int
         Training samples seen.
     n_layers_, n_outputs_ : int
-        Layers, input included, and outputs.
+        Layers, input included, and outputs of the network.
     out_activation_ : str
         Output activation.
     n_features_in_ : int
@@ -118,10 +153,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     --------
     MLPClassifier : The same for classes.
 
+    Notes
+    -----
+    Pickles and copies hold the weights but not the solver's moments, unless ``warm_start='full'``
+    or ``partial_fit`` was the last to train: otherwise a ``partial_fit`` of the copy starts with
+    fresh ones.
+
     References
     ----------
     .. [1] Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
-       networks", AISTATS 2010 (the initial weights).
+       networks", AISTATS 2010.
     .. [2] Kingma & Ba, "Adam: A method for stochastic optimization", arXiv:1412.6980 (2015).
 
     Examples
@@ -135,23 +176,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     1.0
     """
 
-    _validation_score = "val_r2"
-    _y_numeric = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        **EstimatorOptions._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION))],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
 
     def __init__(
         self,
         loss: str = "squared_error",
         hidden_layer_sizes: ArrayLike = (100,),
-        activation: str = "relu",
+        activation: str | list[str] = "relu",
         *,
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
-        learning_rate: str = "constant",
+        learning_rate: str | Callable[..., float] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -159,7 +200,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
         verbose: bool = False,
-        warm_start: bool = False,
+        warm_start: bool | str = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
         early_stopping: bool = False,
@@ -169,6 +210,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        quantile: float | list[float] = 0.5,
+        huber_delta: float = 1.0,
+        dropout: float | list[float] = 0.0,
+        init: str | Callable[..., Any] = "sklearn",
+        weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        scoring: str | Callable[..., float] | None = None,
         n_threads: int | None = None,
         precision: str | None = None,
     ) -> None:
@@ -196,137 +245,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             epsilon=epsilon,
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
+            dropout=dropout,
+            init=init,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            ema_decay=ema_decay,
+            scoring=scoring,
             n_threads=n_threads,
             precision=precision,
         )
         self.loss = loss
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-    ) -> Self:
-        """Train from new weights, or with ``warm_start`` from the present ones.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, computed in X's type.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-        X_val : array-like of shape (n_validation, n_features), default=None
-            Validation set: scored after every epoch, and used by early stopping.
-        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
-            Its targets.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges (without
-            early stopping).
-        NotImplementedError
-            If ``solver='lbfgs'``.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` is reached, or if a loss stops being finite: training then ends and
-            the weights of the last finite epoch are kept.
-        """
-        return self._fit(X, y, sample_weight, X_val, y_val)
-
-    @available_if(is_stochastic)
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Train one epoch, going on from the present weights and optimizer state.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not valid, with ``early_stopping=True``, or if the
-            epoch diverges; the weights then stay as they were.
-        """
-        return self._fit(X, y, sample_weight, incremental=True)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions. A row does not depend on the other rows of the call, to the last bit.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If X does not have the fitted features or is not finite.
-        """
-        outputs = self._outputs(X)
-        return outputs.ravel() if outputs.shape[1] == 1 else outputs
-
-    # --- hooks of BaseMLP ------------------------------------------------------------------------
-
-    def _validate_target(self, y: Array) -> Array:
-        if y.dtype.kind not in "fiub":
-            raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
-        if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(f"loss='poisson' requires y >= 0, got a minimum of {y.min()}.")
-        return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-    def _set_target(self, y: Array, *, incremental: bool) -> None:  # noqa: ARG002
-        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
-
-    def _check_known(self, y: Array, name: str) -> None:
-        n_outputs = 1 if y.ndim == 1 else y.shape[1]
-        if n_outputs != self.n_outputs_:
-            raise ValueError(f"{name} has {n_outputs} outputs, but y has {self.n_outputs_}.")
-
-    def _encode(self, y: Array, dtype: Any) -> Array:
-        return np.require(y.reshape(len(y), -1), dtype=dtype, requirements=ENGINE_LAYOUT)
-
-    def _engine_loss(self) -> str:
-        return self.loss
-
-    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
-        predictions = engine.predict(samples.X)
-        score = np.nan
-        if np.isfinite(predictions).all():
-            with np.errstate(over="ignore"):  # a fit on its way to diverge
-                score = float(r2_score(samples.y, predictions, sample_weight=samples.weight))
-        return {"val_loss": engine.evaluate(samples)[0], "val_r2": score}
+        self.quantile = quantile
+        self.huber_delta = huber_delta

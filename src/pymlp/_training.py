@@ -11,6 +11,7 @@ from sklearn.utils import shuffle
 
 from ._engine import Engine, Samples
 from ._parameters import Array, Parameters
+from ._scoring import Validation
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
@@ -47,8 +48,8 @@ def run_epochs(
     train: Samples,
     rows: Array,
     *,
-    validation: Samples | None,
-    best: Parameters | None,
+    validation: Validation | None,
+    best: list[Parameters] | None,
     incremental: bool,
 ) -> None:
     """Train until the estimator's rules say stop, and set its fitted attributes.
@@ -60,10 +61,10 @@ def run_epochs(
     train : Samples
     rows : ndarray of shape (n,)
         Rows of ``train`` that are trained on.
-    validation : Samples or None
+    validation : Validation or None
         Evaluated after each epoch.
-    best : Parameters or None
-        Where early stopping keeps the best weights; None without it.
+    best : list of Parameters or None
+        Where early stopping keeps the best weights, and their average; None without it.
     incremental : bool
         One epoch only, as partial_fit does.
     """
@@ -73,8 +74,8 @@ def run_epochs(
         start = time.perf_counter()
         if est.shuffle:
             rows = shuffle(rows, random_state=est._random_state)
-        learning_rate = optimizer.epoch_learning_rate
-        est.loss_, accuracy = engine.run_epoch(train, rows)
+        learning_rate = optimizer.begin_epoch(est.max_iter)
+        est.loss_, accuracy = engine.run_epoch(train, rows, learning_rate)
         est.n_iter_ += 1
         est.t_ += len(rows)
         est.loss_curve_.append(est.loss_)
@@ -82,22 +83,23 @@ def run_epochs(
             print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
         epoch = {"loss": est.loss_, **est._training_metrics(accuracy)}
         if validation is not None:
-            epoch |= est._validation_metrics(engine, validation)
+            epoch |= validation.metrics(est, engine, est.loss_)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
-        for name in est.history_ | epoch:  # nan where an epoch had no such value
-            column = est.history_.setdefault(name, [np.nan] * (len(est.loss_curve_) - 1))
-            column.append(epoch.get(name, np.nan))
+        record(est, epoch)
 
         if best is None:
             _follow_loss(est)
         else:
-            _follow_score(est, epoch[est._validation_score], engine.parameters, best)
+            _follow_validation(est, epoch, engine, best)
         optimizer.end_epoch(est.t_)
         if not np.isfinite(est.loss_):
             _report_divergence(est, learning_rate)
             return
         if est._no_improvement_count > est.n_iter_no_change:
-            what = "Training loss" if best is None else "Validation score"
+            if best is None:
+                what = "Training loss"
+            else:
+                what = "Validation score" if est._goal.sign > 0 else "Validation loss"
             message = (
                 f"{what} did not improve more than tol={est.tol:f} for "
                 f"{est.n_iter_no_change} consecutive epochs."
@@ -114,6 +116,14 @@ def run_epochs(
         )
 
 
+def record(est: "BaseMLP", epoch: dict[str, float]) -> None:
+    """Add a row to ``history_``; nan where an epoch had no such value."""
+    before = max((len(column) for column in est.history_.values()), default=0)
+    for name in est.history_ | epoch:
+        column = est.history_.setdefault(name, [np.nan] * before)
+        column.append(epoch.get(name, np.nan))
+
+
 def _follow_loss(est: "BaseMLP") -> None:
     """Count epochs whose loss is not better than the best by ``tol``."""
     assert est.best_loss_ is not None
@@ -122,25 +132,30 @@ def _follow_loss(est: "BaseMLP") -> None:
     est.best_loss_ = min(est.best_loss_, est.loss_)
 
 
-def _follow_score(est: "BaseMLP", score: float, current: Parameters, best: Parameters) -> None:
-    """Count epochs whose score is not better than the best by ``tol``; keep the best weights."""
+def _follow_validation(
+    est: "BaseMLP", epoch: dict[str, float], engine: Engine, best: list[Parameters]
+) -> None:
+    """Count epochs that are not better than the best by ``tol``; keep the best weights."""
     assert est.validation_scores_ is not None
     assert est.best_validation_score_ is not None
-    est.validation_scores_.append(score)
+    column, sign = est._goal
+    value = epoch[column]
+    est.validation_scores_.append(value)
     if est.verbose:
-        print(f"Validation score: {score:f}")
-    stalled = score < est.best_validation_score_ + est.tol
+        print(f"Validation {'score' if sign > 0 else 'loss'}: {value:f}")
+    stalled = sign * value < sign * est.best_validation_score_ + est.tol
     est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
-    if score > est.best_validation_score_:
-        est.best_validation_score_ = score
-        best.assign(current)
+    if sign * value > sign * est.best_validation_score_:
+        est.best_validation_score_ = value
+        for kept, current in zip(best, engine.kept(), strict=True):
+            kept.assign(current)
 
 
 def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
     reason = (
         f"the loss of epoch {est.n_iter_} is {est.loss_} at a learning rate of {learning_rate:g}"
     )
-    if est.n_iter_ == 1 and not est.early_stopping:
+    if est.n_iter_ == 1 and not est._stops_early():
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. In detail: {reason}."

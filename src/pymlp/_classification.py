@@ -1,0 +1,381 @@
+"""What a classifier does; `MLPClassifier` adds the parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ._base import BaseMLP
+from ._core import Loss
+from ._engine import Engine, Samples
+from ._losses import classification_loss
+from ._optimizers import is_stochastic
+from ._parameters import Array
+from ._targets import (
+    ClassWeight,
+    MultiOutput,
+    Target,
+    checked_labels,
+    is_nested,
+    target_of,
+    target_of_classes,
+)
+
+
+def _gives_probabilities(estimator: Classifier) -> bool:
+    if estimator.loss == "hinge":
+        raise AttributeError(
+            "Probabilities are not available with loss='hinge', whose outputs are scores; use "
+            "decision_function or another loss."
+        )
+    return True
+
+
+def _gives_scores(estimator: Classifier) -> bool:
+    if estimator.loss != "hinge":
+        raise AttributeError(
+            "decision_function is only available with loss='hinge'; use predict_proba with "
+            f"loss={estimator.loss!r}."
+        )
+    return True
+
+
+class Classifier(ClassifierMixin, BaseMLP):
+    """Labels to outputs and back around the network of `BaseMLP`."""
+
+    loss: str
+    focal_gamma: float
+    label_smoothing: float
+    class_weight: ClassWeight | None
+    classes_: Array | list[Array]
+    _target: Target
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train from new weights, or with ``warm_start`` from the present ones.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; float32 is trained in float32, anything else in float64, unless
+            `precision` says otherwise.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Class labels of any type: one a sample, an indicator matrix of zeros and ones
+            (multilabel), or several a sample (multi-output).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after every epoch, and used by early stopping.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_labels), default=None
+            Its labels.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Its weights. `class_weight` does not apply to it.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or if the first epoch diverges (without
+            early stopping).
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` is reached, or if a loss stops being finite: training then ends and
+            the weights of the last finite epoch are kept.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+        )
+
+    @available_if(is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: Any = None,
+    ) -> Self:
+        """Train one epoch, going on from the present weights and optimizer state.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        classes : array-like of shape (n_classes,) or list of such, default=None
+            All classes that will ever occur, in a list by column of y if that has several;
+            needed in the first call.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, with ``early_stopping=True`` or
+            ``class_weight='balanced'``, or if the epoch diverges; the weights then stay as they
+            were.
+        """
+        self._announce(classes, y)
+        try:
+            return self._fit(X, y, sample_weight, incremental=True)
+        except BaseException:
+            if not hasattr(self, "coefs_"):  # the first call is refused: the classes go, too
+                del self.classes_, self._target
+            raise
+
+    def predict(self, X: ArrayLike) -> Any:
+        """Predict the most probable classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels out of `classes_`; for labels that were an indicator matrix, zeros and ones
+            (sparse if that was).
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
+        """
+        outputs = self._outputs(X)
+        return self._target.decode(outputs, 0.5 if self.out_activation_ == "logistic" else 0.0)
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X: ArrayLike) -> Any:
+        """Predict the probability of each class; not available with ``loss='hinge'``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or list of such
+            Probabilities in the order of `classes_`; with several labels a sample a list by
+            label. For an indicator matrix, the probability of each label: (n_samples, n_labels).
+            A row does not depend on the other rows of the call, to the last bit.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
+        """
+        outputs = self._outputs(X)
+        return self._target.probabilities(outputs)
+
+    @available_if(_gives_probabilities)
+    def predict_log_proba(self, X: ArrayLike) -> Any:
+        """Predict the logarithm of each class's probability; not with ``loss='hinge'``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or list of such
+            ``log(predict_proba(X))``; -inf where a probability is too small for its type.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            if isinstance(probabilities, list):
+                return [np.log(p) for p in probabilities]
+            return np.log(probabilities, out=probabilities)
+
+    @available_if(_gives_scores)
+    def decision_function(self, X: ArrayLike) -> Any:
+        """Compute the score of each class; only with ``loss='hinge'``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes), or list of such
+            Scores in the order of `classes_`: the highest wins. With two classes, the second
+            one's, which wins above 0; likewise for each label of an indicator matrix.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
+        """
+        outputs = self._outputs(X)
+        return self._target.scores(outputs)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the accuracy: the share of samples whose labels are all right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples in the mean.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+        """
+        check_is_fitted(self)
+        if isinstance(self._target, MultiOutput):  # not for scikit-learn's accuracy_score
+            labels: Array = np.asarray(y)
+            self._target.check_shape(labels, "y")
+            right = (self.predict(X) == labels).all(axis=1)
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, labels)
+            return float(np.average(right, weights=sample_weight))  # type: ignore[arg-type]
+        return float(super().score(X, y, sample_weight))
+
+    # --- hooks of BaseMLP ------------------------------------------------------------------------
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.label_smoothing and self.loss != "log_loss":
+            raise ValueError(
+                "The 'label_smoothing' parameter is for loss='log_loss': with "
+                f"loss={self.loss!r} it must be 0. Got {self.label_smoothing!r} instead."
+            )
+
+    def _announce(self, classes: Any, y: Any) -> None:
+        """Set `classes_` in the first call of ``partial_fit``; check them in a later one."""
+        if hasattr(self, "classes_") and (is_nested(classes) or isinstance(self.classes_, list)):
+            if classes is not None and not _same_lists(classes, self.classes_):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{self.classes_!r}"
+                )
+        elif is_nested(classes) or _check_partial_fit_first_call(self, classes):
+            self._target = target_of_classes(classes, y)
+            self.classes_ = self._target.classes
+
+    def _validate_target(self, y: Any) -> Any:
+        return checked_labels(y)
+
+    def _set_target(self, y: Any, *, incremental: bool) -> None:
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._target = target_of(y)
+            self.classes_ = self._target.classes
+        elif self.warm_start and not incremental and not self._target.same_classes(y):
+            found = unique_labels(y) if np.ndim(y) == 1 else f"shape {np.shape(y)}"
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {found}"
+            )
+        else:
+            self._target.check(y, "y")
+        self.n_outputs_ = self._target.n_outputs
+
+    def _check_known(self, y: Any, name: str) -> None:
+        self._target.check(y, name)
+
+    def _encode(self, y: Any, dtype: Any) -> Array:
+        return self._target.encode(y, dtype, self.label_smoothing)
+
+    def _engine_loss(self) -> Loss:
+        return classification_loss(
+            self.loss,
+            self._target,
+            label_smoothing=self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+        )
+
+    def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:
+        if self.class_weight is None:
+            return sample_weight
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. In order to use "
+                "'balanced' weights, use compute_class_weight('balanced', classes=classes, y=y). "
+                "In place of y you can use a large enough sample of the full training set target "
+                "to properly estimate the class frequency distributions. Pass the resulting "
+                "weights as the class_weight parameter."
+            )
+        weights = self._target.class_weights(self.class_weight, y)
+        return weights if sample_weight is None else sample_weight * weights
+
+    def _stratify(self, train: Samples) -> Array | None:
+        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
+        return train.y > 0.5 if self.n_outputs_ == 1 else None
+
+    def _score_column(self) -> str:
+        return "val_accuracy"
+
+    def _training_metrics(self, accuracy: float) -> dict[str, float]:
+        return {"accuracy": accuracy}
+
+    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
+        loss, accuracy = engine.evaluate(samples)
+        return {"val_loss": loss, "val_accuracy": accuracy}
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _same_lists(classes: Any, known: Any) -> bool:
+    return (
+        isinstance(known, list)
+        and is_nested(classes)
+        and len(classes) == len(known)
+        and all(np.array_equal(np.unique(c), k) for c, k in zip(classes, known, strict=True))
+    )

@@ -1,0 +1,105 @@
+"""Full-batch training with SciPy's L-BFGS-B."""
+
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+from sklearn.utils.optimize import _check_optimize_result
+
+from ._engine import Engine, Samples
+from ._parameters import Array, Parameters
+from ._scoring import Validation
+from ._training import record
+
+if TYPE_CHECKING:
+    from ._base import BaseMLP
+
+
+class Objective:
+    """The mean loss with the penalty, and its gradient, as functions of one vector.
+
+    Parameters
+    ----------
+    engine : Engine
+    samples : Samples
+    """
+
+    def __init__(self, engine: Engine, samples: Samples) -> None:
+        self._engine = engine
+        self._samples = samples
+
+    def __call__(self, packed: Array) -> tuple[float, Array]:
+        """Compute loss and gradient; both vectors hold all weights, then all biases."""
+        like = self._engine.parameters
+        gradient = np.empty(len(packed), like.coefs[0].dtype)
+        at = unpack(packed, like)
+        loss = self._engine.gradient(self._samples, at, into=unpack(gradient, like))
+        return loss, gradient.astype(np.float64, copy=False)
+
+
+def pack(parameters: Parameters) -> Array:
+    """Copy all weights, then all biases, into one vector, in scikit-learn's order."""
+    return np.hstack([a.ravel() for a in parameters.coefs + parameters.intercepts])
+
+
+def unpack(packed: Array, like: Parameters) -> Parameters:
+    """View a vector as parameters of given shapes; copied only to change its type."""
+    packed = packed.astype(like.coefs[0].dtype, copy=False)
+    arrays = like.coefs + like.intercepts
+    ends = accumulate((a.size for a in arrays), initial=0)
+    parts = [
+        packed[start:end].reshape(a.shape)
+        for (start, end), a in zip(pairwise(ends), arrays, strict=True)
+    ]
+    return Parameters(parts[: len(like.coefs)], parts[len(like.coefs) :])
+
+
+def run_lbfgs(
+    est: "BaseMLP", engine: Engine, train: Samples, validation: Validation | None
+) -> None:
+    """Minimize the loss of all samples and set the estimator's fitted attributes.
+
+    Parameters
+    ----------
+    est : BaseMLP
+    engine : Engine
+        Its parameters hold the start, and in the end the solution.
+    train : Samples
+    validation : Validation or None
+        Evaluated after each iteration.
+    """
+    est.n_iter_ = 0
+
+    def end_iteration(intermediate_result: OptimizeResult) -> None:
+        est.n_iter_ += 1
+        engine.assign(unpack(intermediate_result.x, engine.parameters))
+        loss = float(intermediate_result.fun)
+        if est.verbose:
+            print(f"Iteration {est.n_iter_}, loss = {loss:.8f}")
+        metrics = validation.metrics(est, engine, loss) if validation else {}
+        record(est, {"loss": loss, **metrics})
+
+    resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
+    result = minimize(
+        Objective(engine, train),
+        pack(engine.parameters),
+        method="L-BFGS-B",
+        jac=True,
+        callback=end_iteration,
+        options={
+            "maxfun": est.max_fun,
+            "maxiter": est.max_iter,
+            "gtol": est.tol,
+            # SciPy's default unless the loss cannot be told apart that finely (float32)
+            "ftol": max(2.220446049250313e-09, float(resolution)),
+        },
+    )
+    est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
+    est.loss_ = float(result.fun)
+    if not np.isfinite(result.x).all() or not np.isfinite(est.loss_):
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            "values and need to be preprocessed."
+        )
+    engine.assign(unpack(result.x, engine.parameters))

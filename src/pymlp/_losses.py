@@ -1,0 +1,45 @@
+"""The engine's loss for what a person asked for."""
+
+from typing import TYPE_CHECKING
+
+from ._core import Loss
+
+if TYPE_CHECKING:
+    from ._targets import Target
+
+CLASSIFICATION = {"log_loss": "cross_entropy", "focal": "focal", "hinge": "hinge"}
+REGRESSION = (
+    "squared_error",
+    "absolute_error",
+    "huber",
+    "pinball",
+    "log_cosh",
+    "poisson",
+    "gamma",
+)
+
+
+def classification_loss(
+    loss: str, target: "Target", *, label_smoothing: float, focal_gamma: float
+) -> Loss:
+    """Loss of a classifier.
+
+    Parameters
+    ----------
+    loss : {'log_loss', 'focal', 'hinge'}
+    target : Target
+        Decides between one logistic an output and one softmax a group of outputs.
+    label_smoothing, focal_gamma : float
+    """
+    softmax = target.family == "softmax"
+    return Loss(
+        f"{target.family}_{CLASSIFICATION[loss]}",
+        groups=list(target.groups),
+        smoothing=float(label_smoothing) if softmax else 0.0,  # else it lies in the targets
+        focusing=float(focal_gamma),
+    )
+
+
+def regression_loss(loss: str, *, delta: float, quantiles: list[float]) -> Loss:
+    """Loss of a regressor; `quantiles` has one number an output for 'pinball', else none."""
+    return Loss(loss, delta=float(delta), quantiles=quantiles)

@@ -1,0 +1,216 @@
+"""The parameters of the estimators: what each may be, and which go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from . import _initializers
+from ._optimizers import N_MOMENTS, Optimizer
+from .schedules import NAMED, Schedule
+
+ACTIVATIONS = (
+    "identity",
+    "logistic",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+    "hard_sigmoid",
+)
+
+
+class EstimatorOptions(BaseEstimator):
+    """The parameters that classifier and regressor share."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
+        "solver": [StrOptions({"lbfgs", *N_MOMENTS})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive", *NAMED}),
+            Schedule,
+            callable,
+        ],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean", StrOptions({"full"})],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "init": [StrOptions(set(_initializers.NAMES)), callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
+        "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
+        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+        "precision": [None, StrOptions({"float32", "float64"})],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: ArrayLike,
+        activation: str | list[str],
+        *,
+        solver: str,
+        alpha: float,
+        batch_size: int | str,
+        learning_rate: str | Callable[..., float],
+        learning_rate_init: float,
+        power_t: float,
+        max_iter: int,
+        shuffle: bool,
+        random_state: int | np.random.RandomState | None,
+        tol: float,
+        verbose: bool,
+        warm_start: bool | str,
+        momentum: float,
+        nesterovs_momentum: bool,
+        early_stopping: bool,
+        validation_fraction: float,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        n_iter_no_change: float,
+        max_fun: int,
+        dropout: float | list[float],
+        init: str | Callable[..., Any],
+        weight_decay: float,
+        clip_norm: float | None,
+        ema_decay: float | None,
+        scoring: str | Callable[..., float] | None,
+        n_threads: int | None,
+        precision: str | None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.init = init
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.ema_decay = ema_decay
+        self.scoring = scoring
+        self.n_threads = n_threads
+        self.precision = precision
+
+    def _check_options(self) -> None:
+        """Check the parameters that constraints of single ones cannot."""
+        if self.solver == "lbfgs":
+            for name, off in (("dropout", 0.0), ("clip_norm", None), ("ema_decay", None)):
+                value = getattr(self, name)
+                if np.any(value) if name == "dropout" else value is not None:
+                    raise ValueError(
+                        f"The '{name}' parameter needs a stochastic solver: with solver='lbfgs' "
+                        f"it must be {off}. Got {value!r} instead."
+                    )
+
+    def _stops_early(self) -> bool:
+        """Early stopping is for epochs; scikit-learn's 'lbfgs' ignores it, too."""
+        return bool(self.early_stopping) and self.solver != "lbfgs"
+
+    def _new_optimizer(self) -> Optimizer:
+        return Optimizer(self.solver, self.learning_rate_init, self.learning_rate, self.power_t)
+
+    def _hidden_units(self) -> list[int]:
+        try:
+            sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        except ValueError:  # ragged
+            sizes = np.array([None])
+        if sizes.size and (sizes.ndim != 1 or not np.issubdtype(sizes.dtype, np.integer)):
+            raise ValueError(
+                "hidden_layer_sizes must be an integer or a sequence of integers, "
+                f"got {self.hidden_layer_sizes!r}."
+            )
+        if (sizes <= 0).any():
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
+        return [int(size) for size in sizes]
+
+    def _activations(self, n_hidden: int) -> list[str]:
+        """Name of each hidden layer's activation."""
+        if isinstance(self.activation, str):
+            return [self.activation] * n_hidden
+        names = list(self.activation)
+        for name in names:
+            if not isinstance(name, str) or name not in ACTIVATIONS:
+                raise ValueError(
+                    f"The names in the 'activation' parameter must be among {list(ACTIVATIONS)}. "
+                    f"Got {name!r} instead."
+                )
+        _check_count("activation", len(names), n_hidden)
+        return [str(name) for name in names]
+
+    def _dropout_rates(self, n_hidden: int) -> list[float]:
+        """Rate of each hidden layer."""
+        if isinstance(self.dropout, Real):
+            return [float(self.dropout)] * n_hidden
+        rates = list(self.dropout)  # type: ignore[arg-type]
+        for rate in rates:
+            if not isinstance(rate, Real) or not 0 <= float(rate) < 1:
+                raise ValueError(
+                    "The rates in the 'dropout' parameter must be numbers in the range [0.0, 1.0). "
+                    f"Got {rate!r} instead."
+                )
+        _check_count("dropout", len(rates), n_hidden)
+        return [float(rate) for rate in rates]
+
+    def _threads(self) -> int:
+        """``n_threads`` for the engine, which takes 0 for all and a C int."""
+        return min(self.n_threads or 0, 2**31 - 1)
+
+
+def _check_count(parameter: str, given: int, n_hidden: int) -> None:
+    if given != n_hidden:
+        raise ValueError(
+            f"The '{parameter}' parameter must have one value a hidden layer. Got {given} for "
+            f"{n_hidden} hidden layers."
+        )

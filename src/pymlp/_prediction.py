@@ -1,0 +1,152 @@
+"""What a fitted network does: predict, show its hidden layers, go into files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _core
+from ._options import EstimatorOptions
+from ._parameters import ENGINE_LAYOUT, Array, Parameters
+
+
+class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions, ABC):
+    """The part of the estimators that needs no targets."""
+
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    averaged_coefs_: list[Array]
+    averaged_intercepts_: list[Array]
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+
+    def _validate_X(self, X: Any, dtype: Any) -> Any:  # noqa: N802
+        """Check X against the fitted features; returns it in the engine's layout."""
+        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
+        return laid_out(X)
+
+    @abstractmethod
+    def _engine_loss(self) -> _core.Loss:
+        """The engine's loss, which decides the output activation, too."""
+
+    def _outputs(self, X: Any) -> Array:
+        """Outputs of the network: (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        parameters = self._predictive_parameters()
+        return _core.predict(
+            parameters.coefs,
+            parameters.intercepts,
+            self._validate_X(X, parameters.coefs[0].dtype),
+            self._activations(self.n_layers_ - 2),
+            self._engine_loss(),
+            self._threads(),
+        )
+
+    def hidden_activations(self, X: ArrayLike, layer: int = -1) -> Array:
+        """Compute what a hidden layer puts out.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+        layer : int, default=-1
+            Which hidden layer; 0 is the first, negative numbers count from the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            Outputs of the layer's activation.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If there is no such layer, or X does not have the fitted features or is not finite.
+        """
+        check_is_fitted(self)
+        n_hidden = self.n_layers_ - 2
+        if not -n_hidden <= layer < n_hidden:
+            raise ValueError(
+                f"layer must be among the network's {n_hidden} hidden layers, counted from 0 or "
+                f"from -1 backwards. Got {layer!r} instead."
+            )
+        last = range(n_hidden)[layer] + 1
+        parameters = self._predictive_parameters()
+        return _core.predict(
+            parameters.coefs[:last],
+            parameters.intercepts[:last],
+            self._validate_X(X, parameters.coefs[0].dtype),
+            self._activations(n_hidden)[:last],
+            _core.Loss("squared_error"),  # whose outputs stay as they are
+            self._threads(),
+        )
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Compute the outputs of the last hidden layer: features that the network has learned.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            ``hidden_activations(X)``.
+        """
+        return self.hidden_activations(X)
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of `transform`, for ``get_feature_names_out``."""
+        return int(self.coefs_[-1].shape[0])
+
+    def _fitted_parameters(self) -> Parameters:
+        """``coefs_`` and ``intercepts_``, which may have been set by hand."""
+        return self._checked_parameters(self.coefs_, self.intercepts_)
+
+    def _predictive_parameters(self) -> Parameters:
+        """The parameters that predict: the average, if one is kept."""
+        if self.ema_decay is not None and hasattr(self, "averaged_coefs_"):
+            return self._checked_parameters(self.averaged_coefs_, self.averaged_intercepts_)
+        return self._fitted_parameters()
+
+    def _checked_parameters(self, coefs: Any, intercepts: Any) -> Parameters:
+        hidden = [0] * (self.n_layers_ - 2)
+        units = [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
+        return Parameters.checked(coefs, intercepts, units)
+
+    # --- scikit-learn's protocols ----------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        optimizer = state.get("_optimizer")
+        if optimizer is not None and self.warm_start != "full" and not optimizer.is_kept:
+            state["_optimizer"] = optimizer.without_moments()
+        return state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def laid_out(X: Any) -> Any:
+    """X as the engine takes it; the caller's arrays are not changed."""
+    if not sparse.issparse(X):
+        return np.require(X, requirements=ENGINE_LAYOUT)
+    if not X.has_canonical_format:  # unsorted, or with entries to be added up
+        X = X.copy()
+        X.sum_duplicates()
+    return X

@@ -1,0 +1,249 @@
+"""What a regressor does; `MLPRegressor` adds the parameters."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+
+from ._base import BaseMLP
+from ._core import Loss
+from ._engine import Engine, Samples
+from ._losses import regression_loss
+from ._optimizers import is_stochastic
+from ._parameters import ENGINE_LAYOUT, Array
+
+
+class Regressor(RegressorMixin, BaseMLP):
+    """Real targets, and quantiles of them, around the network of `BaseMLP`."""
+
+    loss: str
+    quantile: float | list[float]
+    huber_delta: float
+    _y_numeric = True
+    _quantiles: list[float] | None = None  # of a list; a single one changes no shape
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train from new weights, or with ``warm_start`` from the present ones.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; float32 is trained in float32, anything else in float64, unless
+            `precision` says otherwise.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, computed in X's type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after every epoch, and used by early stopping.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_targets), default=None
+            Its targets.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Its weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or if the first epoch diverges (without
+            early stopping).
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` is reached, or if a loss stops being finite: training then ends and
+            the weights of the last finite epoch are kept.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+        )
+
+    @available_if(is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train one epoch, going on from the present weights and optimizer state.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, with ``early_stopping=True``, or if the
+            epoch diverges; the weights then stay as they were.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions; if `quantile` is a list, (n_samples, n_quantiles) or
+            (n_samples, n_targets, n_quantiles), where no quantile is below a lower one [1]_. A
+            row does not depend on the other rows of the call, to the last bit.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
+
+        References
+        ----------
+        .. [1] Chernozhukov, Fernandez-Val & Galichon, "Quantile and probability curves without
+           crossing", Econometrica 78 (2010): sorting brings them no further from the truth.
+        """
+        outputs = self._outputs(X)
+        if self._quantiles is not None:
+            by_target = _by_target(outputs, len(self._quantiles))
+            return by_target[:, 0] if by_target.shape[1] == 1 else by_target
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Compute R^2; for ``loss='pinball'`` the mean of the quantiles' D^2 pinball scores.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            At most 1; 0 is as good as a constant.
+        """
+        if self.loss != "pinball":
+            return float(super().score(X, y, sample_weight))
+        outputs = self._outputs(X)
+        return self._pinball_score(np.asarray(y), outputs, sample_weight)
+
+    # --- hooks of BaseMLP ------------------------------------------------------------------------
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.loss == "pinball" and not isinstance(self.quantile, Real):
+            levels = np.asarray(self.quantile)
+            sound = levels.ndim == 1 and levels.size > 0 and levels.dtype.kind == "f"
+            if not sound or not (np.diff([0.0, *levels, 1.0]) > 0).all():
+                raise ValueError(
+                    "The 'quantile' parameter must be a number or a list of ascending numbers, in "
+                    f"the range (0.0, 1.0). Got {self.quantile!r} instead."
+                )
+
+    def _validate_target(self, y: Any) -> Array:
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(f"loss='poisson' requires y >= 0, got a minimum of {y.min()}.")
+        if self.loss == "gamma" and (y <= 0).any():
+            raise ValueError(f"loss='gamma' requires y > 0, got a minimum of {y.min()}.")
+        target: Array = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        return target
+
+    def _set_target(self, y: Array, *, incremental: bool) -> None:  # noqa: ARG002
+        self._quantiles = None
+        if self.loss == "pinball" and not isinstance(self.quantile, Real):
+            self._quantiles = [float(q) for q in np.asarray(self.quantile)]
+        self.n_outputs_ = _n_targets(y) * len(self._quantiles or [0])
+
+    def _check_known(self, y: Array, name: str) -> None:
+        n_targets = self.n_outputs_ // len(self._quantiles or [0])
+        if _n_targets(y) != n_targets:
+            raise ValueError(f"{name} has {_n_targets(y)} outputs, but y has {n_targets}.")
+
+    def _encode(self, y: Array, dtype: Any) -> Array:
+        columns = np.repeat(y.reshape(len(y), -1), len(self._quantiles or [0]), axis=1)
+        return np.require(columns, dtype=dtype, requirements=ENGINE_LAYOUT)
+
+    def _engine_loss(self) -> Loss:
+        n_targets = self.n_outputs_ // len(self._quantiles or [0])
+        quantiles = self._levels() * n_targets if self.loss == "pinball" else []
+        return regression_loss(self.loss, delta=self.huber_delta, quantiles=quantiles)
+
+    def _levels(self) -> list[float]:
+        """The quantiles that a target's outputs estimate."""
+        return self._quantiles or [float(self.quantile)]  # type: ignore[arg-type]
+
+    def _score_column(self) -> str:
+        return "val_d2_pinball" if self.loss == "pinball" else "val_r2"
+
+    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
+        outputs = engine.predict(samples.X)
+        score = np.nan
+        if np.isfinite(outputs).all():
+            with np.errstate(over="ignore"):  # a fit on its way to diverge
+                if self.loss == "pinball":
+                    targets = samples.y[:, :: len(self._quantiles or [0])]
+                    score = self._pinball_score(targets, outputs, samples.weight)
+                else:
+                    score = float(r2_score(samples.y, outputs, sample_weight=samples.weight))
+        return {"val_loss": engine.evaluate(samples)[0], self._score_column(): score}
+
+    def _pinball_score(self, y: Array, outputs: Array, sample_weight: Any) -> float:
+        levels = self._levels()
+        by_target = _by_target(outputs, len(levels))
+        scores = [
+            d2_pinball_score(y, by_target[:, :, q], sample_weight=sample_weight, alpha=level)
+            for q, level in enumerate(levels)
+        ]
+        return float(np.mean(scores))
+
+
+def _n_targets(y: Array) -> int:
+    return 1 if y.ndim == 1 else int(y.shape[1])
+
+
+def _by_target(outputs: Array, n_quantiles: int) -> Array:
+    """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
+    return np.sort(outputs.reshape(len(outputs), -1, n_quantiles), axis=2)

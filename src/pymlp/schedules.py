@@ -1,0 +1,190 @@
+"""Learning rates that follow a plan, epoch by epoch: values of the parameter `learning_rate`.
+
+A name such as ``'cosine'`` stands for the class with its defaults, over `max_iter` epochs.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+__all__ = ["Cosine", "Exponential", "OneCycle", "Schedule", "Step", "WarmUp"]
+
+
+class Schedule(ABC):
+    """A learning rate as a share of `learning_rate_init`; the base of the schedules."""
+
+    @abstractmethod
+    def __call__(self, epoch: int, n_epochs: int) -> float:
+        """Tell an epoch's learning rate.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0; may exceed `n_epochs` where a fit is gone on with.
+        n_epochs : int
+            `max_iter`.
+
+        Returns
+        -------
+        float
+            The factor of `learning_rate_init`.
+        """
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Half a cosine wave from 1 down to `final` [1]_.
+
+    Parameters
+    ----------
+    final : float, default=0.01
+        The factor that is approached, in (0, 1].
+
+    References
+    ----------
+    .. [1] Loshchilov & Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
+
+    Examples
+    --------
+    >>> from pymlp.schedules import Cosine
+    >>> [round(Cosine(final=0.1)(epoch, 4), 2) for epoch in range(5)]
+    [1.0, 0.87, 0.55, 0.23, 0.1]
+    """
+
+    final: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check("Cosine", "final", self.final, 0 < self.final <= 1, "in (0, 1]")
+
+    def __call__(self, epoch: int, n_epochs: int) -> float:
+        """Tell an epoch's factor."""
+        return _half_wave(1.0, self.final, epoch / n_epochs)
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """Multiplied by `decay` after each epoch.
+
+    Parameters
+    ----------
+    decay : float, default=0.95
+        In (0, 1].
+    """
+
+    decay: float = 0.95
+
+    def __post_init__(self) -> None:
+        _check("Exponential", "decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
+
+    def __call__(self, epoch: int, n_epochs: int) -> float:  # noqa: ARG002
+        """Tell an epoch's factor."""
+        return float(self.decay**epoch)
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """Multiplied by `decay` after every so many epochs.
+
+    Parameters
+    ----------
+    decay : float, default=0.1
+        In (0, 1].
+    every : int or None, default=None
+        Epochs at one rate; None is a third of them all.
+    """
+
+    decay: float = 0.1
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        _check("Step", "decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
+        _check("Step", "every", self.every, self.every is None or self.every >= 1, "at least 1")
+
+    def __call__(self, epoch: int, n_epochs: int) -> float:
+        """Tell an epoch's factor."""
+        return float(self.decay ** (epoch // (self.every or max(1, math.ceil(n_epochs / 3)))))
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from `start` to 1 and down to `final`, each along half a cosine wave [1]_.
+
+    Parameters
+    ----------
+    rise : float, default=0.3
+        Share of the epochs on the way up, in [0, 1].
+    start : float, default=0.04
+        Factor of the first epoch, in (0, 1].
+    final : float, default=1e-4
+        Factor of the last epoch, in (0, 1].
+
+    References
+    ----------
+    .. [1] Smith & Topin, "Super-convergence: very fast training of neural networks using large
+       learning rates", arXiv:1708.07120 (2017).
+    """
+
+    rise: float = 0.3
+    start: float = 0.04
+    final: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _check("OneCycle", "rise", self.rise, 0 <= self.rise <= 1, "in [0, 1]")
+        _check("OneCycle", "start", self.start, 0 < self.start <= 1, "in (0, 1]")
+        _check("OneCycle", "final", self.final, 0 < self.final <= 1, "in (0, 1]")
+
+    def __call__(self, epoch: int, n_epochs: int) -> float:
+        """Tell an epoch's factor."""
+        last = max(1, n_epochs - 1)
+        peak = self.rise * last
+        if epoch < peak:
+            return _half_wave(self.start, 1.0, epoch / peak)
+        return _half_wave(1.0, self.final, (epoch - peak) / max(last - peak, 1e-9))
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """A straight rise to 1 in the first epochs, and then 1 or another schedule.
+
+    Parameters
+    ----------
+    epochs : int, default=5
+        Length of the rise; its last epoch has the full rate.
+    then : Schedule or None, default=None
+        What the remaining epochs follow.
+    """
+
+    epochs: int = 5
+    then: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        _check("WarmUp", "epochs", self.epochs, self.epochs >= 1, "at least 1")
+        sound = self.then is None or isinstance(self.then, Schedule)
+        _check("WarmUp", "then", self.then, sound, "a schedule or None")
+
+    def __call__(self, epoch: int, n_epochs: int) -> float:
+        """Tell an epoch's factor."""
+        if epoch < self.epochs:
+            return (epoch + 1) / self.epochs
+        if self.then is None:
+            return 1.0
+        return self.then(epoch - self.epochs, max(1, n_epochs - self.epochs))
+
+
+NAMED: dict[str, type[Schedule]] = {
+    "cosine": Cosine,
+    "exponential": Exponential,
+    "step": Step,
+    "one_cycle": OneCycle,
+    "warm_up": WarmUp,
+}
+
+
+def _half_wave(start: float, end: float, at: float) -> float:
+    """From `start` (at 0) to `end` (at 1 and beyond) along half a cosine wave."""
+    return end + (start - end) * (1 + math.cos(math.pi * min(at, 1.0))) / 2
+
+
+def _check(schedule: str, name: str, value: object, sound: bool, allowed: str) -> None:
+    if not sound:
+        raise ValueError(f"The '{name}' of {schedule} must be {allowed}. Got {value!r} instead.")
