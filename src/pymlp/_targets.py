@@ -89,7 +89,7 @@ class SingleLabel(Target):
         if np.ndim(y) != 1:
             raise ValueError(
                 f"`{name}` must hold one label a sample, as in the previous call. "
-                f"Got {type_of_target(y)} targets of shape {np.shape(y)} instead."
+                f"Got {_kind_of(y)} targets of shape {np.shape(y)} instead."
             )
         found: Array = unique_labels(y)
         if len(np.setdiff1d(found, self.classes, assume_unique=True)):
@@ -154,16 +154,16 @@ class Indicator(Target):
 
     def check(self, y: Any, name: str) -> None:
         """Check that y is an indicator matrix of as many labels."""
-        if type_of_target(y) != "multilabel-indicator" or y.shape[1] != self.n_outputs:
+        if not self.same_classes(y):
             raise ValueError(
                 f"`{name}` must be a label indicator matrix with {self.n_outputs} columns of 0 "
-                f"and 1, as in the previous call. Got {type_of_target(y)} targets of shape "
+                f"and 1, as in the previous call. Got {_kind_of(y)} targets of shape "
                 f"{np.shape(y)} instead."
             )
 
     def same_classes(self, y: Any) -> bool:
         """Tell whether y has the same labels."""
-        return type_of_target(y) == "multilabel-indicator" and bool(y.shape[1] == self.n_outputs)
+        return _kind_of(y) == "multilabel-indicator" and bool(y.shape[1] == self.n_outputs)
 
     def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:
         """Zeros and ones: (n_samples, n_labels)."""
@@ -273,13 +273,14 @@ def checked_labels(y: Any) -> Any:
     """Check that y holds labels; a single column becomes one-dimensional."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
-    check_classification_targets(y)
+    if not _is_mixed(y):
+        check_classification_targets(y)
     return y
 
 
 def target_of(y: Any) -> Target:
     """Find the target of checked labels."""
-    kind = type_of_target(y)
+    kind = _kind_of(y)
     if kind == "multilabel-indicator":
         return Indicator(y.shape[1], sparse.issparse(y))
     if kind == "multiclass-multioutput":
@@ -298,7 +299,7 @@ def target_of_classes(classes: Any, y: Any) -> Target:
     """
     if is_nested(classes):
         return MultiOutput([np.unique(column) for column in classes])
-    if type_of_target(y) == "multilabel-indicator":
+    if _kind_of(y) == "multilabel-indicator":
         return Indicator(len(np.unique(classes)), sparse.issparse(y))
     return SingleLabel(unique_labels(classes))
 
@@ -306,6 +307,16 @@ def target_of_classes(classes: Any, y: Any) -> Target:
 def is_nested(classes: Any) -> bool:
     """Tell whether these are the classes of several outputs."""
     return classes is not None and len(classes) > 0 and all(np.ndim(c) == 1 for c in classes)
+
+
+def _kind_of(y: Any) -> str:
+    """scikit-learn's name of the kind of labels."""
+    return "multiclass-multioutput" if _is_mixed(y) else str(type_of_target(y))
+
+
+def _is_mixed(y: Any) -> bool:
+    """Tell whether columns may hold labels of different types, which scikit-learn does not know."""
+    return getattr(y, "dtype", None) == object and y.ndim == 2
 
 
 def _smoothed(y: Array, smoothing: float) -> Array:

@@ -1,0 +1,156 @@
+"""solver='lbfgs' takes scikit-learn's path: the same weights, iterations, loss and warnings."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import neural_network
+from sklearn.exceptions import ConvergenceWarning
+
+import pymlp
+from pymlp import MLPClassifier, MLPRegressor
+
+rng = np.random.default_rng(3)
+X = rng.normal(size=(90, 5))
+SCORE = X[:, 0] - np.sin(2 * X[:, 1])
+TASKS: dict[str, tuple[str, np.ndarray, dict[str, Any]]] = {
+    "binary": ("MLPClassifier", SCORE > 0, {}),
+    "three classes": ("MLPClassifier", np.array(["a", "b", "c"])[np.digitize(SCORE, [-1, 1])], {}),
+    "multilabel": ("MLPClassifier", (X[:, :3] + SCORE[:, None] > 0).astype(int), {}),
+    "one output": ("MLPRegressor", SCORE, {}),
+    "two outputs": ("MLPRegressor", np.c_[SCORE, X[:, 2] ** 2], {}),
+    "counts": ("MLPRegressor", rng.poisson(np.exp(SCORE / 2)), {"loss": "poisson"}),
+}
+EVERY_TASK = pytest.mark.parametrize("task", TASKS)
+EVERY_ESTIMATOR = pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+QUIET = pytest.mark.filterwarnings("ignore:lbfgs failed:sklearn.exceptions.ConvergenceWarning")
+
+
+def fit_both(task: str, *fit_args: Any, **params: Any) -> tuple[Any, Any]:
+    name, y, task_params = TASKS[task]
+    defaults = {"hidden_layer_sizes": (7,), "max_iter": 15, "random_state": 0}
+    results = []
+    for module in (pymlp, neural_network):
+        model = getattr(module, name)(solver="lbfgs", **defaults | task_params | params)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y, *fit_args)
+        model.warned_ = [(w.category, str(w.message)) for w in caught]
+        results.append(model)
+    return results[0], results[1]
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    assert ours.n_iter_ == theirs.n_iter_
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-7)
+    assert ours.out_activation_ == theirs.out_activation_
+    for name in ("t_", "n_outputs_", "n_layers_"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    for actual, expected in zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(ours.predict(X).shape, theirs.predict(X).shape)
+    assert ours.warned_ == theirs.warned_
+    for name in ("loss_curve_", "best_loss_", "validation_scores_"):
+        assert hasattr(ours, name) == hasattr(theirs, name), name
+
+
+@EVERY_TASK
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+def test_same_model(activation: str, task: str) -> None:
+    assert_same(*fit_both(task, activation=activation))
+
+
+@EVERY_TASK
+def test_same_model_with_sample_weights(task: str) -> None:
+    weight = np.arange(90) % 4 / 2
+    assert_same(*fit_both(task, weight, alpha=0.5))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_fun": 5},
+        {"max_iter": 1},
+        {"tol": 1e-2, "max_iter": 500},
+        {"hidden_layer_sizes": (6, 5)},
+        {"hidden_layer_sizes": ()},
+        {"early_stopping": True, "batch_size": 3, "learning_rate": "adaptive"},  # ignored
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("task", ["three classes", "one output"])
+def test_same_options(task: str, params: dict[str, Any]) -> None:
+    assert_same(*fit_both(task, activation="tanh", **params))
+
+
+@QUIET
+@EVERY_ESTIMATOR
+def test_warm_start_goes_on_from_the_weights(estimator: Any) -> None:
+    y = SCORE > 0 if estimator is MLPClassifier else SCORE
+    other = getattr(neural_network, estimator.__name__)
+    params: dict[str, Any] = {"solver": "lbfgs", "warm_start": True, "max_iter": 4}
+    models = [e(hidden_layer_sizes=(7,), random_state=0, **params) for e in (estimator, other)]
+    for model in models:
+        model.fit(X, y).fit(X, y)
+        model.n_fits_ = 2
+    np.testing.assert_allclose(models[0].coefs_[0], models[1].coefs_[0], atol=1e-6)
+    assert models[0].loss_ == pytest.approx(models[1].loss_, rel=1e-7)
+
+
+@EVERY_TASK
+def test_float32_stays_float32(task: str) -> None:
+    """A convex problem: the same optimum, and no complaint of the line search."""
+    name, y, params = TASKS[task]
+    params = params | {"hidden_layer_sizes": (), "max_iter": 400, "alpha": 0.1}
+    models = [getattr(pymlp, name)(solver="lbfgs", random_state=0, **params) for _ in range(2)]
+    models[0].fit(X.astype(np.float32), y)
+    models[1].fit(X, y)
+    assert {a.dtype for a in models[0].coefs_ + models[0].intercepts_} == {np.dtype("float32")}
+    assert models[0].loss_ == pytest.approx(models[1].loss_, rel=1e-4)
+
+
+@QUIET
+@EVERY_ESTIMATOR
+def test_history_has_one_value_an_iteration(
+    estimator: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    y = (SCORE > 0).astype(int)
+    model = estimator(solver="lbfgs", hidden_layer_sizes=(7,), max_iter=6, random_state=0)
+    model.set_params(verbose=True, scoring="neg_mean_squared_error")
+    model.fit(X, y, X_val=X[:30], y_val=y[:30])
+    score = "val_accuracy" if estimator is MLPClassifier else "val_r2"
+    assert set(model.history_) == {"loss", "val_loss", score, "val_neg_mean_squared_error"}
+    assert {len(column) for column in model.history_.values()} == {model.n_iter_}
+    assert model.history_["loss"][-1] == pytest.approx(model.loss_)
+    assert model.history_[score][-1] == pytest.approx(model.score(X[:30], y[:30]))
+    assert np.all(np.diff(model.history_["loss"]) < 0)
+    assert capsys.readouterr().out.count("Iteration") == model.n_iter_
+
+
+def test_weights_that_leave_the_finite_numbers() -> None:
+    reg = MLPRegressor(hidden_layer_sizes=(7,), solver="lbfgs", random_state=0)
+    with (
+        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        reg.fit(1e200 * X, 1e200 * SCORE)
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    ("name", "value"), [("dropout", 0.5), ("dropout", [0.1]), ("clip_norm", 1.0), ("ema_decay", 0.9)]
+)
+def test_options_of_mini_batches_are_refused(name: str, value: Any, estimator: Any) -> None:
+    y = (SCORE > 0).astype(int)
+    model = estimator(solver="lbfgs", hidden_layer_sizes=(7,), **{name: value})
+    with pytest.raises(ValueError, match=f"'{name}' .* solver='lbfgs'"):
+        model.fit(X, y)
+
+
+def test_max_iter_is_warned_of() -> None:
+    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge after 2 iteration"):
+        MLPClassifier(solver="lbfgs", max_iter=2, random_state=0).fit(X, SCORE > 0)
