@@ -1,139 +1,159 @@
-// The weight gradient's tile and, in its epilogue, the optimizer: no gradient array exists.
+// The weight gradient by tiles, and the optimizer on each tile while it is in the first-level cache: no
+// gradient array exists unless somebody asks for it.
 #pragma once
 
 namespace {
 
-// One vector of parameters w with its moments; `sum` is the gradient before the division by the batch's
-// weight.
+// Sum of the squares of `size` neighbours, a whole number of vectors.
 template <class T>
-PYMLP_INLINE Vec<T> sgd(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* velocity) {
-    const Vec<T> step = rounded(s.sum_rate * sum);
-    const Vec<T> v = s.momentum * load(velocity) - step;
-    store(velocity, v);
-    // Nesterov's look-ahead in scikit-learn's form: the velocity is applied once more
-    return w + (s.nesterov ? s.momentum * v - step : v);
+double squared_sum(const T* x, Index size) {
+    Vec<T> sum = {};
+    for (Index i = 0; i < size; i += lanes<T>) {
+        const Vec<T> v = load(x + i);
+        sum += v * v;
+    }
+    return static_cast<double>(sum_lanes<T>(sum));
 }
 
-// Kingma & Ba (2015), arXiv:1412.6980, the efficient form at the end of its section 2
-template <class T>
-PYMLP_INLINE Vec<T> adam(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
-    const Vec<T> g = rounded(sum * s.inverse);
-    const Vec<T> m = s.beta_1 * load(first) + rounded(s.rest_1 * g);
-    const Vec<T> v = s.beta_2 * load(second) + rounded(s.rest_2 * (g * g));
-    store(first, m);
-    store(second, v);
-    return w - rounded(s.learning_rate * m) / (vsqrt<T>(v) + s.epsilon);
-}
-
-template <class T, Solver solver>
-PYMLP_INLINE Vec<T> optimize(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
-    if constexpr (solver == Solver::sgd)
-        return sgd<T>(s, w, sum, first);
-    else
-        return adam<T>(s, w, sum, first, second);
-}
-
-// `penalised`: with alpha > 0, and therefore with sums of squares.
-template <class T, Solver solver, bool penalised, int Rows, int Vectors>
-void update_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row) {
-    constexpr int width = Vectors * lanes<T>;
-    T* weights = u.weights + row * width;
-    T* first = u.first_moment + row * width;
-    T* second = solver == Solver::adam ? u.second_moment + row * width : nullptr;
-
+// out[r][j] (+)= sum_b x[b][row + r] dz[b][j], for the rows of one tile
+template <class T, int Rows, int Vectors>
+void gradient_tile(const GradientArgs<T>& g, Index row, T* out) {
     Vec<T> acc[Rows][Vectors] = {};
+    if (g.accumulate) {
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; ++v) acc[r][v] = load(out + (r * Vectors + v) * lanes<T>);
+    }
     // x is read along its row (neighbouring inputs), dz along its row (neighbouring outputs): no
     // transposition
-    accumulate<T, Rows, Vectors>(acc, u.batch, u.x + row, 1, u.ldx, u.dz, u.lddz);
-
-    Vec<T> squares = {};
+    accumulate<T, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) {
-            const int at = r * width + v * lanes<T>;
-            const Vec<T> w = load(weights + at);
-            const Vec<T> sum = penalised ? acc[r][v] + s.alpha * w : acc[r][v];
-            const Vec<T> updated = optimize<T, solver>(s, w, sum, first + at, second + at);
-            store(weights + at, updated);
-            if constexpr (penalised) squares += updated * updated;
-        }
-    if constexpr (penalised) u.squares[row / max_tile_rows] = static_cast<double>(sum_lanes<T>(squares));
+        for (int v = 0; v < Vectors; ++v) store(out + (r * Vectors + v) * lanes<T>, acc[r][v]);
 }
 
-template <class T, Solver solver, bool penalised, int Vectors, int Rows = max_tile_rows>
-PYMLP_INLINE void update_rows(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows) {
+template <class T, int Vectors, int Rows = max_tile_rows>
+PYMLP_INLINE void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, T* out) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return update_tile<T, solver, penalised, Rows, Vectors>(u, s, row);
-        update_rows<T, solver, penalised, Vectors, Rows - 1>(u, s, row, rows);
+        if (rows == Rows) return gradient_tile<T, Rows, Vectors>(g, row, out);
+        gradient_rows<T, Vectors, Rows - 1>(g, row, rows, out);
     }
 }
 
-template <class T, Solver solver, bool penalised, int Vectors>
-void update_panel(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    // Tiles start at multiples of max_tile_rows whatever the range, so that the sums of squares do not depend
-    // on how the rows were shared out.
-    for (Index row = u.first_row; row < u.last_row; row += max_tile_rows) {
-        const Index rows = u.last_row - row < max_tile_rows ? u.last_row - row : max_tile_rows;
-        update_rows<T, solver, penalised, Vectors>(u, s, row, rows);
+// The same from the non-zero entries of x.
+template <class T, int Vectors>
+void sparse_gradient_rows(const GradientArgs<T>& g, Index row, Index rows, T* out) {
+    const Compressed<T>& x = *g.columns;
+    for (Index i = row; i < row + rows; ++i, out += Vectors * lanes<T>) {
+        Vec<T> acc[1][Vectors] = {};
+#pragma GCC unroll 2
+        for (int v = 0; g.accumulate && v < Vectors; ++v) acc[0][v] = load(out + v * lanes<T>);
+        for (Index e = x.starts[i]; e < x.starts[i + 1]; ++e)
+            accumulate<T, 1, Vectors>(acc, 1, x.values + e, 0, 0, g.dz + x.at[e] * g.lddz, 0);
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) store(out + v * lanes<T>, acc[0][v]);
     }
 }
 
-template <class T, Solver solver, bool penalised>
-PYMLP_INLINE void update_with(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    u.vectors == 2 ? update_panel<T, solver, penalised, 2>(u, s)
-                   : update_panel<T, solver, penalised, 1>(u, s);
+template <class T>
+PYMLP_INLINE void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, T* out) {
+    if (g.columns)
+        g.vectors == 2 ? sparse_gradient_rows<T, 2>(g, row, rows, out)
+                       : sparse_gradient_rows<T, 1>(g, row, rows, out);
+    else
+        g.vectors == 2 ? gradient_rows<T, 2>(g, row, rows, out) : gradient_rows<T, 1>(g, row, rows, out);
+}
+
+// Calls f(first row, rows) for each tile. Tiles start at multiples of max_tile_rows whatever the range, so
+// that sums of squares do not depend on how the rows were shared out.
+template <class F>
+PYMLP_INLINE void for_each_tile(Index first_row, Index last_row, F f) {
+    for (Index row = first_row; row < last_row; row += max_tile_rows)
+        f(row, last_row - row < max_tile_rows ? last_row - row : max_tile_rows);
+}
+
+template <class T>
+void gradient(const GradientArgs<T>& g) {
+    const Index width = g.vectors * lanes<T>;
+    for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
+        T* tile = g.gradient + row * width;
+        gradient_rows<T>(g, row, rows, tile);
+        if (g.squares) g.squares[row / max_tile_rows] = squared_sum(tile, rows * width);
+    });
+}
+
+// The optimizer's step of one tile of weights, and what depends on its result.
+template <class T>
+PYMLP_INLINE void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
+                             const T* gradient) {
+    const Index width = u.vectors * lanes<T>, at = row * width, size = rows * width;
+    const T* weights = u.weights + at;
+    optimize_range<T>(u, s, at, size, gradient);
+    if (u.squares) u.squares[row / max_tile_rows] = squared_sum(weights, size);
+    if (!u.average) return;
+    T* average = u.average + at;
+    for (Index i = 0; i < size; i += lanes<T>) {
+        const Vec<T> a = load(average + i);
+        store(average + i, a + s.average_rest * (load(weights + i) - a));
+    }
 }
 
 template <class T>
 void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    switch (s.solver) {
-        case Solver::sgd:
-            return u.squares ? update_with<T, Solver::sgd, true>(u, s)
-                             : update_with<T, Solver::sgd, false>(u, s);
-        case Solver::adam:
-            return u.squares ? update_with<T, Solver::adam, true>(u, s)
-                             : update_with<T, Solver::adam, false>(u, s);
-        default:
-            break;
+    const GradientArgs<T> g{u.first_row, u.last_row, u.batch,   u.x,     u.ldx, u.columns,
+                            u.dz,        u.lddz,     u.vectors, nullptr, false, nullptr};
+    for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
+        T tile[max_tile_rows * 2 * lanes<T>];
+        gradient_rows<T>(g, row, rows, tile);
+        apply_tile<T>(u, s, row, rows, tile);
+    });
+}
+
+template <class T>
+void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient) {
+    const Index width = u.vectors * lanes<T>;
+    for_each_tile(u.first_row, u.last_row,
+                  [&](Index row, Index rows) { apply_tile<T>(u, s, row, rows, gradient + row * width); });
+}
+
+template <class T>
+void gradient_bias(const GradientArgs<T>& g) {
+    for (Index at = 0; at < g.vectors * lanes<T>; at += lanes<T>) {
+        Vec<T> sum = {};
+        if (g.accumulate) sum = load(g.gradient + at);
+        for (Index b = 0; b < g.batch; ++b) sum += load(g.dz + b * g.lddz + at);
+        store(g.gradient + at, sum);
     }
+    if (g.squares) *g.squares = squared_sum(g.gradient, g.vectors * lanes<T>);
+}
+
+// Biases are a panel of one row with neither penalty nor decay.
+template <class T>
+void apply_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient) {
+    UpdateArgs<T> bias = u;
+    bias.first_row = 0;
+    bias.last_row = 1;
+    bias.squares = nullptr;
+    OptimizerStep<T> step = s;
+    step.decay = 0;
+    apply<T>(bias, step, gradient);
 }
 
 template <class T>
 void update_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    for (Index v = 0; v < u.vectors; ++v) {
-        const Index at = v * lanes<T>;
-        Vec<T> sum = {};
-        for (Index b = 0; b < u.batch; ++b) sum += load(u.dz + b * u.lddz + at);
-        const Vec<T> w = load(u.weights + at);
-        T* first = u.first_moment + at;
-        store(u.weights + at, s.solver == Solver::sgd
-                                  ? optimize<T, Solver::sgd>(s, w, sum, first, nullptr)
-                                  : optimize<T, Solver::adam>(s, w, sum, first, u.second_moment + at));
-    }
+    T sums[2 * lanes<T>];
+    gradient_bias<T>({0, 1, u.batch, nullptr, 0, nullptr, u.dz, u.lddz, u.vectors, sums, false, nullptr});
+    apply_bias<T>(u, s, sums);
 }
-
-template <class T>
-void gradient(const GradientArgs<T>&) {}
-template <class T>
-void gradient_bias(const GradientArgs<T>&) {}
-template <class T>
-void apply(const UpdateArgs<T>&, const OptimizerStep<T>&, const T*) {}
-template <class T>
-void apply_bias(const UpdateArgs<T>&, const OptimizerStep<T>&, const T*) {}
 
 template <class T>
 void sum_squares(Index n_in, Index vectors, const T* weights, double* squares) {
     const Index width = vectors * lanes<T>;
-    for (Index row = 0; row < n_in; row += max_tile_rows) {
-        Vec<T> sum = {};
-        const Index last = n_in < row + max_tile_rows ? n_in : row + max_tile_rows;
-        for (Index i = row * width; i < last * width; i += lanes<T>) {
-            const Vec<T> w = load(weights + i);
-            sum += w * w;
-        }
-        squares[row / max_tile_rows] = static_cast<double>(sum_lanes<T>(sum));
-    }
+    for_each_tile(0, n_in, [&](Index row, Index rows) {
+        squares[row / max_tile_rows] = squared_sum(weights + row * width, rows * width);
+    });
 }
 
 }  // namespace
