@@ -73,59 +73,37 @@ PYMLP_INLINE Vec<T> lion(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* fir
     return (w - s.decay * w) - s.learning_rate * sign;
 }
 
-template <class T, Solver solver>
-PYMLP_INLINE Vec<T> optimize(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
-    if constexpr (solver == Solver::sgd) return sgd<T>(s, w, sum, first);
-    if constexpr (solver == Solver::adam) return adam<T>(s, w, sum, first, second);
-    if constexpr (solver == Solver::adamw) return adamw<T>(s, w, sum, first, second);
-    if constexpr (solver == Solver::nadam) return nadam<T>(s, w, sum, first, second);
-    if constexpr (solver == Solver::rmsprop) return rmsprop<T>(s, w, sum, first);
-    if constexpr (solver == Solver::adagrad) return adagrad<T>(s, w, sum, first);
-    if constexpr (solver == Solver::lion) return lion<T>(s, w, sum, first);
-}
-
-// One step of the `size` parameters from `at` on, a whole number of vectors. `gradient` is theirs alone.
-template <class T, Solver solver, bool penalised>
-void optimize_range(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index at, Index size,
-                    const T* gradient) {
-    const OptimizerStep<T> s = step;  // a copy that no store can change: its numbers stay in registers
-    T* weights = u.weights + at;
-    T* first = u.first_moment + at;
-    T* second = u.second_moment ? u.second_moment + at : nullptr;
-    for (Index i = 0; i < size; i += lanes<T>) {
-        const Vec<T> w = load(weights + i);
-        const Vec<T> clipped = rounded(s.clip * load(gradient + i));
-        const Vec<T> sum = penalised ? clipped + s.alpha * w : clipped;
-        store(weights + i, optimize<T, solver>(s, w, sum, first + i, second + i));
-    }
-}
-
-template <class T, Solver solver>
-PYMLP_INLINE void optimize_range(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index at, Index size,
-                                 const T* gradient) {
-    u.squares ? optimize_range<T, solver, true>(u, s, at, size, gradient)
-              : optimize_range<T, solver, false>(u, s, at, size, gradient);
-}
-
+// Where a tile of weights and its state begin.
 template <class T>
-void optimize_range(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index at, Index size,
-                    const T* gradient) {
-    switch (s.solver) {
-        case Solver::sgd:
-            return optimize_range<T, Solver::sgd>(u, s, at, size, gradient);
-        case Solver::adam:
-            return optimize_range<T, Solver::adam>(u, s, at, size, gradient);
-        case Solver::adamw:
-            return optimize_range<T, Solver::adamw>(u, s, at, size, gradient);
-        case Solver::nadam:
-            return optimize_range<T, Solver::nadam>(u, s, at, size, gradient);
-        case Solver::rmsprop:
-            return optimize_range<T, Solver::rmsprop>(u, s, at, size, gradient);
-        case Solver::adagrad:
-            return optimize_range<T, Solver::adagrad>(u, s, at, size, gradient);
-        case Solver::lion:
-            return optimize_range<T, Solver::lion>(u, s, at, size, gradient);
-    }
+struct Tile {
+    T *weights, *first, *second;
+
+    Tile(const UpdateArgs<T>& u, Index offset)
+        : weights(u.weights + offset),
+          first(u.first_moment + offset),
+          second(u.second_moment ? u.second_moment + offset : nullptr) {}
+};
+
+// The new weights of one vector.
+template <class T, Solver solver>
+PYMLP_INLINE Vec<T> optimized(const OptimizerStep<T>& s, const Tile<T>& t, Index at, Vec<T> w, Vec<T> sum) {
+    if constexpr (solver == Solver::sgd) return sgd<T>(s, w, sum, t.first + at);
+    if constexpr (solver == Solver::adam) return adam<T>(s, w, sum, t.first + at, t.second + at);
+    if constexpr (solver == Solver::adamw) return adamw<T>(s, w, sum, t.first + at, t.second + at);
+    if constexpr (solver == Solver::nadam) return nadam<T>(s, w, sum, t.first + at, t.second + at);
+    if constexpr (solver == Solver::rmsprop) return rmsprop<T>(s, w, sum, t.first + at);
+    if constexpr (solver == Solver::adagrad) return adagrad<T>(s, w, sum, t.first + at);
+    if constexpr (solver == Solver::lion) return lion<T>(s, w, sum, t.first + at);
+}
+
+// The step of one vector of weights, given the gradient of the data; returns the new weights.
+template <class T, Solver solver, bool penalised>
+PYMLP_INLINE Vec<T> optimize(const OptimizerStep<T>& s, const Tile<T>& t, Index at, Vec<T> gradient) {
+    const Vec<T> w = load(t.weights + at);
+    const Vec<T> sum = penalised ? gradient + s.alpha * w : gradient;
+    const Vec<T> updated = optimized<T, solver>(s, t, at, w, sum);
+    store(t.weights + at, updated);
+    return updated;
 }
 
 }  // namespace

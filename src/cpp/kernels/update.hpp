@@ -1,8 +1,16 @@
-// The weight gradient by tiles, and the optimizer on each tile while it is in the first-level cache: no
-// gradient array exists unless somebody asks for it.
+// The weight gradient by tiles and, in its epilogue, the optimizer: no gradient array exists unless somebody
+// asks for it.
 #pragma once
 
 namespace {
+
+// Calls f(first row, rows) for each tile. Tiles start at multiples of max_tile_rows whatever the range, so
+// that sums of squares do not depend on how the rows were shared out.
+template <class F>
+PYMLP_INLINE void for_each_tile(Index first_row, Index last_row, F f) {
+    for (Index row = first_row; row < last_row; row += max_tile_rows)
+        f(row, last_row - row < max_tile_rows ? last_row - row : max_tile_rows);
+}
 
 // Sum of the squares of `size` neighbours, a whole number of vectors.
 template <class T>
@@ -15,107 +23,175 @@ double squared_sum(const T* x, Index size) {
     return static_cast<double>(sum_lanes<T>(sum));
 }
 
-// out[r][j] (+)= sum_b x[b][row + r] dz[b][j], for the rows of one tile
-template <class T, int Rows, int Vectors>
-void gradient_tile(const GradientArgs<T>& g, Index row, T* out) {
+// Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
+// tile, sums); `start` may be null for 0. Returns the sum of the squares of what `finish` returns, if
+// squared.
+template <class T, int Rows, int Vectors, bool squared, class Finish>
+double dense_tile(const GradientArgs<T>& g, Index row, const T* start, Finish finish) {
     Vec<T> acc[Rows][Vectors] = {};
-    if (g.accumulate) {
+    if (start) {
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
-            for (int v = 0; v < Vectors; ++v) acc[r][v] = load(out + (r * Vectors + v) * lanes<T>);
+            for (int v = 0; v < Vectors; ++v) acc[r][v] = load(start + (r * Vectors + v) * lanes<T>);
     }
     // x is read along its row (neighbouring inputs), dz along its row (neighbouring outputs): no
     // transposition
     accumulate<T, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
+    Vec<T> squares = {};
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) store(out + (r * Vectors + v) * lanes<T>, acc[r][v]);
+        for (int v = 0; v < Vectors; ++v) {
+            const Vec<T> finished = finish((r * Vectors + v) * lanes<T>, acc[r][v]);
+            if constexpr (squared) squares += finished * finished;
+        }
+    return squared ? static_cast<double>(sum_lanes<T>(squares)) : 0.0;
 }
 
-template <class T, int Vectors, int Rows = max_tile_rows>
-PYMLP_INLINE void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, T* out) {
+template <class T, int Vectors, bool squared, class Finish, int Rows = max_tile_rows>
+PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start,
+                               Finish finish) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return gradient_tile<T, Rows, Vectors>(g, row, out);
-        gradient_rows<T, Vectors, Rows - 1>(g, row, rows, out);
+        if (rows == Rows) return dense_tile<T, Rows, Vectors, squared>(g, row, start, finish);
+        return dense_rows<T, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish);
     }
+    return 0.0;
 }
 
-// The same from the non-zero entries of x.
+template <class T, bool squared, class Finish>
+PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start,
+                               Finish finish) {
+    return g.vectors == 2 ? dense_rows<T, 2, squared>(g, row, rows, start, finish)
+                          : dense_rows<T, 1, squared>(g, row, rows, start, finish);
+}
+
+// The same from the non-zero entries of x, into `sums`.
 template <class T, int Vectors>
-void sparse_gradient_rows(const GradientArgs<T>& g, Index row, Index rows, T* out) {
+double sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
     const Compressed<T>& x = *g.columns;
-    for (Index i = row; i < row + rows; ++i, out += Vectors * lanes<T>) {
+    constexpr int width = Vectors * lanes<T>;
+    for (Index r = 0; r < rows; ++r) {
         Vec<T> acc[1][Vectors] = {};
-#pragma GCC unroll 2
-        for (int v = 0; g.accumulate && v < Vectors; ++v) acc[0][v] = load(out + v * lanes<T>);
-        for (Index e = x.starts[i]; e < x.starts[i + 1]; ++e)
+        for (int v = 0; start && v < Vectors; ++v) acc[0][v] = load(start + r * width + v * lanes<T>);
+        for (Index e = x.starts[row + r]; e < x.starts[row + r + 1]; ++e)
             accumulate<T, 1, Vectors>(acc, 1, x.values + e, 0, 0, g.dz + x.at[e] * g.lddz, 0);
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) store(out + v * lanes<T>, acc[0][v]);
+        for (int v = 0; v < Vectors; ++v) store(sums + r * width + v * lanes<T>, acc[0][v]);
     }
+    return squared_sum(sums, rows * width);
 }
 
+// Sums of one tile into an array, which may be `start` itself; returns the sum of their squares.
 template <class T>
-PYMLP_INLINE void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, T* out) {
+double gradient_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
     if (g.columns)
-        g.vectors == 2 ? sparse_gradient_rows<T, 2>(g, row, rows, out)
-                       : sparse_gradient_rows<T, 1>(g, row, rows, out);
-    else
-        g.vectors == 2 ? gradient_rows<T, 2>(g, row, rows, out) : gradient_rows<T, 1>(g, row, rows, out);
-}
-
-// Calls f(first row, rows) for each tile. Tiles start at multiples of max_tile_rows whatever the range, so
-// that sums of squares do not depend on how the rows were shared out.
-template <class F>
-PYMLP_INLINE void for_each_tile(Index first_row, Index last_row, F f) {
-    for (Index row = first_row; row < last_row; row += max_tile_rows)
-        f(row, last_row - row < max_tile_rows ? last_row - row : max_tile_rows);
+        return g.vectors == 2 ? sparse_rows<T, 2>(g, row, rows, start, sums)
+                              : sparse_rows<T, 1>(g, row, rows, start, sums);
+    return dense_rows<T, true>(g, row, rows, start, [sums](Index at, Vec<T> sum) {
+        store(sums + at, sum);
+        return sum;
+    });
 }
 
 template <class T>
 void gradient(const GradientArgs<T>& g) {
-    const Index width = g.vectors * lanes<T>;
     for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
-        T* tile = g.gradient + row * width;
-        gradient_rows<T>(g, row, rows, tile);
-        if (g.squares) g.squares[row / max_tile_rows] = squared_sum(tile, rows * width);
+        T* tile = g.gradient + row * g.vectors * lanes<T>;
+        const double squares = gradient_rows<T>(g, row, rows, g.accumulate ? tile : nullptr, tile);
+        if (g.squares) g.squares[row / max_tile_rows] = squares;
     });
 }
 
-// The optimizer's step of one tile of weights, and what depends on its result.
+// What follows the new weights of a tile.
 template <class T>
+PYMLP_INLINE void finish_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
+                              double squares) {
+    if (u.squares) u.squares[row / max_tile_rows] = squares;
+    if (!u.average) return;
+    const Index width = u.vectors * lanes<T>;
+    for (Index i = row * width; i < (row + rows) * width; i += lanes<T>) {
+        const Vec<T> a = load(u.average + i);
+        store(u.average + i, a + s.average_rest * (load(u.weights + i) - a));
+    }
+}
+
+template <class T, Solver solver, bool penalised>
+void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows, const T* gradient) {
+    const Index width = u.vectors * lanes<T>;
+    const Tile<T> tile(u, row * width);
+    Vec<T> squares = {};
+    for (Index i = 0; i < rows * width; i += lanes<T>) {
+        const Vec<T> clipped = rounded(s.clip * load(gradient + i));
+        const Vec<T> updated = optimize<T, solver, penalised>(s, tile, i, clipped);
+        if constexpr (penalised) squares += updated * updated;
+    }
+    finish_tile<T>(u, s, row, rows, static_cast<double>(sum_lanes<T>(squares)));
+}
+
+template <class T, Solver solver>
 PYMLP_INLINE void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
                              const T* gradient) {
-    const Index width = u.vectors * lanes<T>, at = row * width, size = rows * width;
-    const T* weights = u.weights + at;
-    optimize_range<T>(u, s, at, size, gradient);
-    if (u.squares) u.squares[row / max_tile_rows] = squared_sum(weights, size);
-    if (!u.average) return;
-    T* average = u.average + at;
-    for (Index i = 0; i < size; i += lanes<T>) {
-        const Vec<T> a = load(average + i);
-        store(average + i, a + s.average_rest * (load(weights + i) - a));
+    u.squares ? apply_tile<T, solver, true>(u, s, row, rows, gradient)
+              : apply_tile<T, solver, false>(u, s, row, rows, gradient);
+}
+
+// The step of one tile whose gradient is known.
+template <class T>
+void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows, const T* gradient) {
+    switch (s.solver) {
+        case Solver::sgd:
+            return apply_tile<T, Solver::sgd>(u, s, row, rows, gradient);
+        case Solver::adam:
+            return apply_tile<T, Solver::adam>(u, s, row, rows, gradient);
+        case Solver::adamw:
+            return apply_tile<T, Solver::adamw>(u, s, row, rows, gradient);
+        case Solver::nadam:
+            return apply_tile<T, Solver::nadam>(u, s, row, rows, gradient);
+        case Solver::rmsprop:
+            return apply_tile<T, Solver::rmsprop>(u, s, row, rows, gradient);
+        case Solver::adagrad:
+            return apply_tile<T, Solver::adagrad>(u, s, row, rows, gradient);
+        case Solver::lion:
+            return apply_tile<T, Solver::lion>(u, s, row, rows, gradient);
     }
+}
+
+template <class T>
+void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient) {
+    for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
+        apply_tile<T>(u, s, row, rows, gradient + row * u.vectors * lanes<T>);
+    });
+}
+
+// The tile's gradient never leaves the registers.
+template <class T, Solver solver, bool penalised>
+void update_fused(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const GradientArgs<T>& g) {
+    for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
+        const Tile<T> tile(u, row * u.vectors * lanes<T>);
+        const double squares = dense_rows<T, penalised>(
+            g, row, rows, nullptr,
+            [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); });
+        finish_tile<T>(u, s, row, rows, squares);
+    });
+}
+
+template <class T, Solver solver>
+PYMLP_INLINE void update_fused(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const GradientArgs<T>& g) {
+    u.squares ? update_fused<T, solver, true>(u, s, g) : update_fused<T, solver, false>(u, s, g);
 }
 
 template <class T>
 void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
     const GradientArgs<T> g{u.first_row, u.last_row, u.batch,   u.x,     u.ldx, u.columns,
                             u.dz,        u.lddz,     u.vectors, nullptr, false, nullptr};
+    // Each fused solver is another 28 tiles to compile: they are worth it for the usual two.
+    if (!u.columns && s.solver == Solver::sgd) return update_fused<T, Solver::sgd>(u, s, g);
+    if (!u.columns && s.solver == Solver::adam) return update_fused<T, Solver::adam>(u, s, g);
     for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
-        T tile[max_tile_rows * 2 * lanes<T>];
-        gradient_rows<T>(g, row, rows, tile);
-        apply_tile<T>(u, s, row, rows, tile);
+        T sums[max_tile_rows * 2 * lanes<T>];  // stays in the first-level cache
+        gradient_rows<T>(g, row, rows, nullptr, sums);
+        apply_tile<T>(u, s, row, rows, sums);
     });
-}
-
-template <class T>
-void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient) {
-    const Index width = u.vectors * lanes<T>;
-    for_each_tile(u.first_row, u.last_row,
-                  [&](Index row, Index rows) { apply_tile<T>(u, s, row, rows, gradient + row * width); });
 }
 
 template <class T>
