@@ -68,7 +68,7 @@ PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, 
 
 // The same from the non-zero entries of x, into `sums`.
 template <class T, int Vectors>
-double sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
+void sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
     const Compressed<T>& x = *g.columns;
     constexpr int width = Vectors * lanes<T>;
     for (Index r = 0; r < rows; ++r) {
@@ -78,27 +78,29 @@ double sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* sta
             accumulate<T, 1, Vectors>(acc, 1, x.values + e, 0, 0, g.dz + x.at[e] * g.lddz, 0);
         for (int v = 0; v < Vectors; ++v) store(sums + r * width + v * lanes<T>, acc[0][v]);
     }
-    return squared_sum(sums, rows * width);
 }
 
-// Sums of one tile into an array, which may be `start` itself; returns the sum of their squares.
+// Sums of one tile into an array, which may be `start` itself.
 template <class T>
-double gradient_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
-    if (g.columns)
-        return g.vectors == 2 ? sparse_rows<T, 2>(g, row, rows, start, sums)
-                              : sparse_rows<T, 1>(g, row, rows, start, sums);
-    return dense_rows<T, true>(g, row, rows, start, [sums](Index at, Vec<T> sum) {
-        store(sums + at, sum);
-        return sum;
-    });
+void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
+    if (!g.columns)
+        dense_rows<T, false>(g, row, rows, start, [sums](Index at, Vec<T> sum) {
+            store(sums + at, sum);
+            return sum;
+        });
+    else if (g.vectors == 2)
+        sparse_rows<T, 2>(g, row, rows, start, sums);
+    else
+        sparse_rows<T, 1>(g, row, rows, start, sums);
 }
 
 template <class T>
 void gradient(const GradientArgs<T>& g) {
+    const Index width = g.vectors * lanes<T>;
     for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
-        T* tile = g.gradient + row * g.vectors * lanes<T>;
-        const double squares = gradient_rows<T>(g, row, rows, g.accumulate ? tile : nullptr, tile);
-        if (g.squares) g.squares[row / max_tile_rows] = squares;
+        T* tile = g.gradient + row * width;
+        gradient_rows<T>(g, row, rows, g.accumulate ? tile : nullptr, tile);
+        if (g.squares) g.squares[row / max_tile_rows] = squared_sum(tile, rows * width);
     });
 }
 
@@ -116,7 +118,9 @@ PYMLP_INLINE void finish_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s,
 }
 
 template <class T, Solver solver, bool penalised>
-void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows, const T* gradient) {
+void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index row, Index rows,
+                const T* gradient) {
+    const OptimizerStep<T> s = step;  // a copy that no store can change: its numbers stay in registers
     const Index width = u.vectors * lanes<T>;
     const Tile<T> tile(u, row * width);
     Vec<T> squares = {};
