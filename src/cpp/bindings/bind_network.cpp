@@ -74,7 +74,14 @@ Loss loss_named(const std::string& name) {
 }
 
 Solver solver_named(const std::string& name) {
-    return named<Solver>({{"sgd", Solver::sgd}, {"adam", Solver::adam}}, "solver", name);
+    return named<Solver>({{"sgd", Solver::sgd},
+                          {"adam", Solver::adam},
+                          {"adamw", Solver::adamw},
+                          {"nadam", Solver::nadam},
+                          {"rmsprop", Solver::rmsprop},
+                          {"adagrad", Solver::adagrad},
+                          {"lion", Solver::lion}},
+                         "solver", name);
 }
 
 }  // namespace pymlp

@@ -6,6 +6,7 @@ void bind_config(py::module_& m);
 void bind_functions(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_network(py::module_& m);
+void bind_optimizers(py::module_& m);
 void bind_products(py::module_& m);
 void bind_trainer(py::module_& m);
 
@@ -17,5 +18,6 @@ PYBIND11_MODULE(_core, m) {
     bind_trainer(m);
     auto kernels = m.def_submodule("kernels", "Single kernels of a named instruction set, for tests.");
     bind_products(kernels);
+    bind_optimizers(kernels);
     bind_functions(kernels);
 }

@@ -66,16 +66,14 @@ PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, 
                           : dense_rows<T, 1, squared>(g, row, rows, start, finish);
 }
 
-// The same from the non-zero entries of x, into `sums`.
+// The same from the entries of x, into `sums`.
 template <class T, int Vectors>
 void sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
-    const Compressed<T>& x = *g.columns;
     constexpr int width = Vectors * lanes<T>;
     for (Index r = 0; r < rows; ++r) {
         Vec<T> acc[1][Vectors] = {};
         for (int v = 0; start && v < Vectors; ++v) acc[0][v] = load(start + r * width + v * lanes<T>);
-        for (Index e = x.starts[row + r]; e < x.starts[row + r + 1]; ++e)
-            accumulate<T, 1, Vectors>(acc, 1, x.values + e, 0, 0, g.dz + x.at[e] * g.lddz, 0);
+        accumulate_entries<T, Vectors>(acc, *g.columns, row + r, g.dz, g.lddz);
         for (int v = 0; v < Vectors; ++v) store(sums + r * width + v * lanes<T>, acc[0][v]);
     }
 }
