@@ -10,6 +10,7 @@ import pytest
 from accuracy import grid, ulps
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matrices import SIZES, integers
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, softmax, xlogy
 
@@ -22,14 +23,6 @@ pytestmark = [
     pytest.mark.parametrize("isa", _core.available_isas()),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
-
-# one below, at and one above every tile and vector size: 1, 4, 6, 8, 14, 16, 32
-SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 27, 28, 29, 31, 32, 33, 50, 65]
-
-
-def integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Small integers: their sums of products are exact in either type, in any order."""
-    return rng.integers(-4, 5, shape).astype(dtype)
 
 
 # --- matrix product ------------------------------------------------------------------------------
@@ -75,62 +68,6 @@ def test_transpose(isa: str, dtype: Any, n_in: int) -> None:
     for n_out in SIZES:
         w = np.arange(n_in * n_out, dtype=dtype).reshape(n_in, n_out)
         np.testing.assert_array_equal(kernels.transpose(isa, w), w.T)
-
-
-# --- weight gradient and optimizer ---------------------------------------------------------------
-
-
-def reference_update(
-    x: Array, dz: Array, w: Array, m: Array, v: Array, **step: Any
-) -> tuple[Array, Array, Array]:
-    """scikit-learn's formulas in float64."""
-    x, dz, w, m, v = (a.astype(np.float64) for a in (x, dz, w, m, v))
-    rate = step["learning_rate"]
-    g = (x.T @ dz + step["alpha"] * w) * step["scale"]
-    if step["solver"] == "sgd":
-        m = 0.9 * m - rate * g
-        return w + (0.9 * m - rate * g if step["nesterov"] else m), m, v
-    m = 0.9 * m + 0.1 * g
-    v = 0.999 * v + 0.001 * g * g
-    return w - rate * m / (np.sqrt(v) + 1e-8), m, v
-
-
-STEPS = [
-    {"solver": "sgd", "nesterov": True},
-    {"solver": "sgd", "nesterov": False},
-    {"solver": "adam", "nesterov": False},
-]
-
-
-@pytest.mark.parametrize("step", STEPS, ids=["nesterov", "momentum", "adam"])
-@pytest.mark.parametrize("n_in", SIZES)
-def test_update(isa: str, dtype: Any, n_in: int, step: dict[str, Any]) -> None:
-    rng = np.random.default_rng(n_in)
-    for n_out in SIZES:
-        alpha = 0.25 * (n_out % 2)  # with and without the penalty
-        step = step | {"learning_rate": 0.125, "alpha": alpha, "scale": 0.0625}
-        batch = int(rng.integers(1, 60))
-        x, dz = integers(rng, (batch, n_in), dtype), integers(rng, (batch, n_out), dtype)
-        w, m = (rng.normal(size=(n_in, n_out)).astype(dtype) for _ in range(2))
-        v = np.square(rng.normal(size=(n_in, n_out))).astype(dtype)
-        *updated, squares = kernels.update(isa, x, dz, w, m, v, **step)
-        for actual, expected in zip(updated, reference_update(x, dz, w, m, v, **step), strict=True):
-            # a dozen roundings of numbers below 100
-            np.testing.assert_allclose(actual, expected, rtol=0, atol=400 * np.finfo(dtype).eps)
-        exact = np.square(updated[0].astype(np.float64)).sum()
-        assert squares == pytest.approx(exact, rel=float(50 * np.finfo(dtype).eps))
-
-
-def test_update_is_exact_on_integers(isa: str, dtype: Any) -> None:
-    rng = np.random.default_rng(0)
-    for n_in, n_out, batch in [(29, 33, 50), (14, 16, 1), (100, 7, 200)]:
-        x, dz = integers(rng, (batch, n_in), dtype), integers(rng, (batch, n_out), dtype)
-        w = integers(rng, (n_in, n_out), dtype)
-        zero = np.zeros_like(w)
-        step = {"solver": "sgd", "learning_rate": 0.5, "alpha": 2.0, "scale": 0.25}
-        new, velocity, *_ = kernels.update(isa, x, dz, w, zero, zero, nesterov=False, **step)
-        np.testing.assert_array_equal(velocity, -0.125 * (x.T @ dz + 2 * w))
-        np.testing.assert_array_equal(new, w + velocity)
 
 
 # --- functions -----------------------------------------------------------------------------------
@@ -279,9 +216,7 @@ def test_any_shape(isa: str, dtype: Any, rows: int, depth: int, columns: int, se
     zero = np.zeros(columns, dtype)
     np.testing.assert_array_equal(kernels.gemm(isa, a, w, zero), a @ w)
     dz = integers(rng, (rows, columns), dtype)
-    step = {"solver": "sgd", "learning_rate": 1.0, "alpha": 0.0, "scale": 1.0, "nesterov": False}
-    _, velocity, *_ = kernels.update(isa, a, dz, w, np.zeros_like(w), np.zeros_like(w), **step)
-    np.testing.assert_array_equal(velocity, -(a.T @ dz))
+    np.testing.assert_array_equal(kernels.gradient(isa, a, dz, False, None)[0], a.T @ dz)
 
 
 def test_arguments_are_checked(isa: str, dtype: Any) -> None:

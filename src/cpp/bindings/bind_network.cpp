@@ -127,7 +127,14 @@ void expect_fitting(const LossSpec& loss, Index n_outputs) {
 }
 
 Solver solver_named(const std::string& name) {
-    return named<Solver>({{"sgd", Solver::sgd}, {"adam", Solver::adam}}, "solver", name);
+    return named<Solver>({{"sgd", Solver::sgd},
+                          {"adam", Solver::adam},
+                          {"adamw", Solver::adamw},
+                          {"nadam", Solver::nadam},
+                          {"rmsprop", Solver::rmsprop},
+                          {"adagrad", Solver::adagrad},
+                          {"lion", Solver::lion}},
+                         "solver", name);
 }
 
 }  // namespace pymlp

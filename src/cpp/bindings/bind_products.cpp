@@ -5,9 +5,10 @@
 namespace pymlp {
 namespace {
 
-// a @ w + bias through packed panels
+// a @ w + bias through packed panels, `a` dense or compressed
 template <class T>
-Array<T> gemm(const std::string& isa, const Array<T>& a, const Array<T>& w, const Array<T>& bias) {
+Array<T> gemm(const std::string& isa, const Array<T>& a, const Array<T>& w, const Array<T>& bias,
+              bool sparse) {
     expect_matrices({&a, &w});
     const KernelTable<T>& k = kernels<T>(isa);
     expect_shape(w, "w", {a.shape(1), w.shape(1)});
@@ -16,62 +17,78 @@ Array<T> gemm(const std::string& isa, const Array<T>& a, const Array<T>& w, cons
     layer.load(w.data(), bias.data());
     const Padded<T> x(a, k.lanes);
     Padded<T> c(a.shape(0), w.shape(1), k.lanes);
+    const Entries<T> entries(a, false);
     for (Index p = 0; p < layer.panels.count(); ++p) {
         const Index column = layer.panels.first_column(p), vectors = layer.panels.vectors(p);
-        k.gemm({x.rows, x.columns, x.buffer.data(), x.stride, layer.weights.data() + layer.panels.offset(p),
-                vectors * k.lanes, vectors, layer.bias.data() + column, c.buffer.data() + column, c.stride});
+        const T* panel = layer.weights.data() + layer.panels.offset(p);
+        const T* start = layer.bias.data() + column;
+        T* out = c.buffer.data() + column;
+        if (sparse)
+            k.sparse_gemm(
+                {x.rows, entries.compressed(), panel, vectors * k.lanes, vectors, start, out, c.stride});
+        else
+            k.gemm({x.rows, x.columns, x.buffer.data(), x.stride, panel, vectors * k.lanes, vectors, start,
+                    out, c.stride});
     }
     return c.array();
 }
 
-// One optimizer step on copies of w, m, v; returns them and the sum of the new weights' squares.
+// (gradient, bias_gradient, sum of their squares), going on from `start`: (gradient, bias_gradient) if given
 template <class T>
-py::tuple update(const std::string& isa, const Array<T>& x, const Array<T>& dz, const Array<T>& w,
-                 const Array<T>& m, const Array<T>& v, const std::string& solver, double learning_rate,
-                 double alpha, double scale, bool nesterov) {
-    expect_matrices({&x, &dz, &w, &m, &v});
-    const KernelTable<T>& k = kernels<T>(isa);
+py::tuple gradient(const std::string& isa, const Array<T>& x, const Array<T>& dz, bool sparse,
+                   const std::optional<std::pair<Array<T>, Array<T>>>& start) {
+    expect_matrices({&x, &dz});
     expect_shape(dz, "dz", {x.shape(0), dz.shape(1)});
-    for (const Array<T>* a : {&w, &m, &v}) expect_shape(*a, "w, m and v", {x.shape(1), dz.shape(1)});
-    std::vector<Layer<T>> layers;
-    const Array<T> zeros(dz.shape(1));
-    std::vector<Array<T>> results;
-    for (const Array<T>* a : {&w, &m, &v}) {
-        layers.emplace_back(x.shape(1), dz.shape(1), k.lanes);
-        layers.back().load(a->data(), zeros.data());
-        results.emplace_back(std::vector<py::ssize_t>{x.shape(1), dz.shape(1)});
+    const KernelTable<T>& k = kernels<T>(isa);
+    const Rows<T> rows(x, dz, sparse, k.lanes);
+    const Index n_in = x.shape(1), n_out = dz.shape(1);
+    Layer<T> sums(n_in, n_out, k.lanes);
+    if (start) {
+        expect_shape(start->first, "start[0]", {n_in, n_out});
+        expect_shape(start->second, "start[1]", {n_out});
+        sums.load(start->first.data(), start->second.data());
+    } else {
+        std::fill_n(sums.weights.data(), sums.weights.size(), static_cast<T>(NAN));
+        std::fill_n(sums.bias.data(), sums.bias.size(), static_cast<T>(NAN));
     }
-    OptimizerStep<T> step;
-    step.solver = solver_named(solver);
-    step.nesterov = nesterov;
-    step.learning_rate = static_cast<T>(learning_rate);
-    step.momentum = step.beta_1 = T(0.9);
-    step.beta_2 = T(0.999);
-    step.rest_1 = T(0.1);
-    step.rest_2 = T(0.001);
-    step.epsilon = T(1e-8);
-    step.alpha = static_cast<T>(alpha);
-    step.inverse = static_cast<T>(scale);
-    step.sum_rate = static_cast<T>(learning_rate * scale);
-    Padded<T> xs(x, k.lanes), dzs(dz, k.lanes);
-    // gradients have zeros in their padding: it is updated like the rest
-    for (Index r = 0; r < dzs.rows; ++r)
-        std::fill_n(dzs.buffer.data() + r * dzs.stride + dzs.columns, dzs.stride - dzs.columns, T(0));
-    const Panels& panels = layers[0].panels;
-    Buffer<double> squares(panels.rows);
+    const Index tiles = (n_in + k.row_tile - 1) / k.row_tile;
+    std::vector<double> squares(static_cast<std::size_t>(tiles + 1), NAN);
     double sum = 0;
-    for (Index p = 0; p < panels.count(); ++p) {
-        const auto at = [&](std::size_t i) { return layers[i].weights.data() + panels.offset(p); };
-        k.update({0, panels.rows, xs.rows, xs.buffer.data(), xs.stride, nullptr,
-                  dzs.buffer.data() + panels.first_column(p), dzs.stride, panels.vectors(p), at(0), at(1),
-                  at(2), nullptr, alpha > 0 ? squares.data() : nullptr},
-                 step);
-        if (!(alpha > 0)) k.sum_squares(panels.rows, panels.vectors(p), at(0), squares.data());
-        for (Index i = 0; i * k.row_tile < panels.rows; ++i) sum += squares.data()[i];
+    for (Index p = 0; p < sums.panels.count(); ++p) {
+        GradientArgs<T> args{};
+        args.last_row = n_in;
+        args.vectors = sums.panels.vectors(p);
+        args.accumulate = start.has_value();
+        rows.into(args, sums.panels.first_column(p));
+        args.gradient = sums.weights.data() + sums.panels.offset(p);
+        args.squares = squares.data();
+        k.gradient(args);
+        args.gradient = sums.bias.data() + sums.panels.first_column(p);
+        args.squares = squares.data() + tiles;
+        k.gradient_bias(args);
+        for (const double s : squares) sum += s;
     }
-    Array<T> bias(dz.shape(1));
-    for (std::size_t i = 0; i < 3; ++i) layers[i].store(results[i].mutable_data(), bias.mutable_data());
-    return py::make_tuple(results[0], results[1], results[2], sum);
+    Array<T> weights({n_in, n_out}), bias(n_out);
+    sums.store(weights.mutable_data(), bias.mutable_data());
+    return py::make_tuple(weights, bias, sum);
+}
+
+// Sum of w's squares, by row tiles.
+template <class T>
+double sum_squares(const std::string& isa, const Array<T>& w) {
+    expect_matrices({&w});
+    const KernelTable<T>& k = kernels<T>(isa);
+    Layer<T> layer(w.shape(0), w.shape(1), k.lanes);
+    const std::vector<T> zeros(static_cast<std::size_t>(w.shape(1)));
+    layer.load(w.data(), zeros.data());
+    std::vector<double> squares(static_cast<std::size_t>((w.shape(0) + k.row_tile - 1) / k.row_tile));
+    double sum = 0;
+    for (Index p = 0; p < layer.panels.count(); ++p) {
+        k.sum_squares(w.shape(0), layer.panels.vectors(p), layer.weights.data() + layer.panels.offset(p),
+                      squares.data());
+        for (const double s : squares) sum += s;
+    }
+    return sum;
 }
 
 template <class T>
@@ -97,10 +114,10 @@ Array<T> transpose(const std::string& isa, const Array<T>& w) {
 
 template <class T>
 void bind(py::module_& m) {
-    m.def("gemm", &gemm<T>, py::arg("isa"), raw("a"), raw("w"), raw("bias"));
-    m.def("update", &update<T>, py::arg("isa"), raw("x"), raw("dz"), raw("w"), raw("m"), raw("v"),
-          py::kw_only(), py::arg("solver"), py::arg("learning_rate"), py::arg("alpha"), py::arg("scale"),
-          py::arg("nesterov"));
+    m.def("gemm", &gemm<T>, py::arg("isa"), raw("a"), raw("w"), raw("bias"), py::kw_only(),
+          py::arg("sparse") = false);
+    m.def("gradient", &gradient<T>, py::arg("isa"), raw("x"), raw("dz"), py::arg("sparse"), py::arg("start"));
+    m.def("sum_squares", &sum_squares<T>, py::arg("isa"), raw("w"));
     m.def("transpose", &transpose<T>, py::arg("isa"), raw("w"));
 }
 

@@ -7,6 +7,7 @@ void bind_config(py::module_& m);
 void bind_functions(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_network(py::module_& m);
+void bind_optimizers(py::module_& m);
 void bind_products(py::module_& m);
 void bind_trainer(py::module_& m);
 
@@ -19,5 +20,6 @@ PYBIND11_MODULE(_core, m) {
     auto kernels = m.def_submodule("kernels", "Single kernels of a named instruction set, for tests.");
     bind_products(kernels);
     bind_activations(kernels);
+    bind_optimizers(kernels);
     bind_functions(kernels);
 }

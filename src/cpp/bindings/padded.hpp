@@ -33,6 +33,54 @@ struct Padded {
     }
 };
 
+// The non-zero entries of a matrix by rows, or by columns.
+template <class T>
+struct Entries {
+    std::vector<Index> starts{0};
+    std::vector<std::int32_t> at;
+    std::vector<T> values;
+
+    Entries(const Array<T>& a, bool by_columns) {
+        const Index rows = a.shape(0), columns = a.shape(1);
+        const Index outer = by_columns ? columns : rows, inner = by_columns ? rows : columns;
+        for (Index i = 0; i < outer; ++i) {
+            for (Index j = 0; j < inner; ++j) {
+                const T value = a.data()[by_columns ? j * columns + i : i * columns + j];
+                if (value == T(0)) continue;
+                at.push_back(static_cast<std::int32_t>(j));
+                values.push_back(value);
+            }
+            starts.push_back(static_cast<Index>(at.size()));
+        }
+    }
+    Compressed<T> compressed() const { return {starts.data(), at.data(), values.data()}; }
+};
+
+// A mini-batch as the kernels take it. x: (batch, n_in), dense or by its entries; dz: (batch, n_out)
+template <class T>
+struct Rows {
+    Padded<T> x, dz;
+    Entries<T> entries;
+    Compressed<T> columns;
+    bool sparse;
+
+    Rows(const Array<T>& x_, const Array<T>& dz_, bool sparse_, Index lanes)
+        : x(x_, lanes), dz(dz_, lanes), entries(x_, true), columns(entries.compressed()), sparse(sparse_) {
+        // derivatives have zeros in their padding: it is updated like the rest
+        for (Index r = 0; r < dz.rows; ++r)
+            std::fill_n(dz.buffer.data() + r * dz.stride + dz.columns, dz.stride - dz.columns, T(0));
+    }
+    template <class Args>
+    void into(Args& args, Index column) const {
+        args.batch = x.rows;
+        args.x = sparse ? nullptr : x.buffer.data();
+        args.ldx = x.stride;
+        args.columns = sparse ? &columns : nullptr;
+        args.dz = dz.buffer.data() + column;
+        args.lddz = dz.stride;
+    }
+};
+
 inline void expect_matrices(std::initializer_list<const py::array*> arrays) {
     for (const py::array* a : arrays)
         if (a->ndim() != 2)

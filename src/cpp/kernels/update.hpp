@@ -1,139 +1,237 @@
-// The weight gradient's tile and, in its epilogue, the optimizer: no gradient array exists.
+// The weight gradient by tiles and, in its epilogue, the optimizer: no gradient array exists unless somebody
+// asks for it.
 #pragma once
 
 namespace {
 
-// One vector of parameters w with its moments; `sum` is the gradient before the division by the batch's
-// weight.
+// Calls f(first row, rows) for each tile. Tiles start at multiples of max_tile_rows whatever the range, so
+// that sums of squares do not depend on how the rows were shared out.
+template <class F>
+PYMLP_INLINE void for_each_tile(Index first_row, Index last_row, F f) {
+    for (Index row = first_row; row < last_row; row += max_tile_rows)
+        f(row, last_row - row < max_tile_rows ? last_row - row : max_tile_rows);
+}
+
+// Sum of the squares of `size` neighbours, a whole number of vectors.
 template <class T>
-PYMLP_INLINE Vec<T> sgd(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* velocity) {
-    const Vec<T> step = rounded(s.sum_rate * sum);
-    const Vec<T> v = s.momentum * load(velocity) - step;
-    store(velocity, v);
-    // Nesterov's look-ahead in scikit-learn's form: the velocity is applied once more
-    return w + (s.nesterov ? s.momentum * v - step : v);
+double squared_sum(const T* x, Index size) {
+    Vec<T> sum = {};
+    for (Index i = 0; i < size; i += lanes<T>) {
+        const Vec<T> v = load(x + i);
+        sum += v * v;
+    }
+    return static_cast<double>(sum_lanes<T>(sum));
 }
 
-// Kingma & Ba (2015), arXiv:1412.6980, the efficient form at the end of its section 2
-template <class T>
-PYMLP_INLINE Vec<T> adam(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
-    const Vec<T> g = rounded(sum * s.inverse);
-    const Vec<T> m = s.beta_1 * load(first) + rounded(s.rest_1 * g);
-    const Vec<T> v = s.beta_2 * load(second) + rounded(s.rest_2 * (g * g));
-    store(first, m);
-    store(second, v);
-    return w - rounded(s.learning_rate * m) / (vsqrt<T>(v) + s.epsilon);
-}
-
-template <class T, Solver solver>
-PYMLP_INLINE Vec<T> optimize(const OptimizerStep<T>& s, Vec<T> w, Vec<T> sum, T* first, T* second) {
-    if constexpr (solver == Solver::sgd)
-        return sgd<T>(s, w, sum, first);
-    else
-        return adam<T>(s, w, sum, first, second);
-}
-
-// `penalised`: with alpha > 0, and therefore with sums of squares.
-template <class T, Solver solver, bool penalised, int Rows, int Vectors>
-void update_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row) {
-    constexpr int width = Vectors * lanes<T>;
-    T* weights = u.weights + row * width;
-    T* first = u.first_moment + row * width;
-    T* second = solver == Solver::adam ? u.second_moment + row * width : nullptr;
-
+// Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
+// tile, sums); `start` may be null for 0. Returns the sum of the squares of what `finish` returns, if
+// squared.
+template <class T, int Rows, int Vectors, bool squared, class Finish>
+double dense_tile(const GradientArgs<T>& g, Index row, const T* start, Finish finish) {
     Vec<T> acc[Rows][Vectors] = {};
+    if (start) {
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; ++v) acc[r][v] = load(start + (r * Vectors + v) * lanes<T>);
+    }
     // x is read along its row (neighbouring inputs), dz along its row (neighbouring outputs): no
     // transposition
-    accumulate<T, Rows, Vectors>(acc, u.batch, u.x + row, 1, u.ldx, u.dz, u.lddz);
-
+    accumulate<T, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
     Vec<T> squares = {};
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) {
-            const int at = r * width + v * lanes<T>;
-            const Vec<T> w = load(weights + at);
-            const Vec<T> sum = penalised ? acc[r][v] + s.alpha * w : acc[r][v];
-            const Vec<T> updated = optimize<T, solver>(s, w, sum, first + at, second + at);
-            store(weights + at, updated);
-            if constexpr (penalised) squares += updated * updated;
+            const Vec<T> finished = finish((r * Vectors + v) * lanes<T>, acc[r][v]);
+            if constexpr (squared) squares += finished * finished;
         }
-    if constexpr (penalised) u.squares[row / max_tile_rows] = static_cast<double>(sum_lanes<T>(squares));
+    return squared ? static_cast<double>(sum_lanes<T>(squares)) : 0.0;
 }
 
-template <class T, Solver solver, bool penalised, int Vectors, int Rows = max_tile_rows>
-PYMLP_INLINE void update_rows(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows) {
+template <class T, int Vectors, bool squared, class Finish, int Rows = max_tile_rows>
+PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start,
+                               Finish finish) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return update_tile<T, solver, penalised, Rows, Vectors>(u, s, row);
-        update_rows<T, solver, penalised, Vectors, Rows - 1>(u, s, row, rows);
+        if (rows == Rows) return dense_tile<T, Rows, Vectors, squared>(g, row, start, finish);
+        return dense_rows<T, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish);
+    }
+    return 0.0;
+}
+
+template <class T, bool squared, class Finish>
+PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start,
+                               Finish finish) {
+    return g.vectors == 2 ? dense_rows<T, 2, squared>(g, row, rows, start, finish)
+                          : dense_rows<T, 1, squared>(g, row, rows, start, finish);
+}
+
+// The same from the entries of x, into `sums`.
+template <class T, int Vectors>
+void sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
+    constexpr int width = Vectors * lanes<T>;
+    for (Index r = 0; r < rows; ++r) {
+        Vec<T> acc[1][Vectors] = {};
+        for (int v = 0; start && v < Vectors; ++v) acc[0][v] = load(start + r * width + v * lanes<T>);
+        accumulate_entries<T, Vectors>(acc, *g.columns, row + r, g.dz, g.lddz);
+        for (int v = 0; v < Vectors; ++v) store(sums + r * width + v * lanes<T>, acc[0][v]);
     }
 }
 
-template <class T, Solver solver, bool penalised, int Vectors>
-void update_panel(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    // Tiles start at multiples of max_tile_rows whatever the range, so that the sums of squares do not depend
-    // on how the rows were shared out.
-    for (Index row = u.first_row; row < u.last_row; row += max_tile_rows) {
-        const Index rows = u.last_row - row < max_tile_rows ? u.last_row - row : max_tile_rows;
-        update_rows<T, solver, penalised, Vectors>(u, s, row, rows);
+// Sums of one tile into an array, which may be `start` itself.
+template <class T>
+void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
+    if (!g.columns)
+        dense_rows<T, false>(g, row, rows, start, [sums](Index at, Vec<T> sum) {
+            store(sums + at, sum);
+            return sum;
+        });
+    else if (g.vectors == 2)
+        sparse_rows<T, 2>(g, row, rows, start, sums);
+    else
+        sparse_rows<T, 1>(g, row, rows, start, sums);
+}
+
+template <class T>
+void gradient(const GradientArgs<T>& g) {
+    const Index width = g.vectors * lanes<T>;
+    for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
+        T* tile = g.gradient + row * width;
+        gradient_rows<T>(g, row, rows, g.accumulate ? tile : nullptr, tile);
+        if (g.squares) g.squares[row / max_tile_rows] = squared_sum(tile, rows * width);
+    });
+}
+
+// What follows the new weights of a tile.
+template <class T>
+PYMLP_INLINE void finish_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
+                              double squares) {
+    if (u.squares) u.squares[row / max_tile_rows] = squares;
+    if (!u.average) return;
+    const Index width = u.vectors * lanes<T>;
+    for (Index i = row * width; i < (row + rows) * width; i += lanes<T>) {
+        const Vec<T> a = load(u.average + i);
+        store(u.average + i, a + s.average_rest * (load(u.weights + i) - a));
     }
 }
 
 template <class T, Solver solver, bool penalised>
-PYMLP_INLINE void update_with(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    u.vectors == 2 ? update_panel<T, solver, penalised, 2>(u, s)
-                   : update_panel<T, solver, penalised, 1>(u, s);
+void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index row, Index rows,
+                const T* gradient) {
+    const OptimizerStep<T> s = step;  // a copy that no store can change: its numbers stay in registers
+    const Index width = u.vectors * lanes<T>;
+    const Tile<T> tile(u, row * width);
+    Vec<T> squares = {};
+    for (Index i = 0; i < rows * width; i += lanes<T>) {
+        const Vec<T> clipped = rounded(s.clip * load(gradient + i));
+        const Vec<T> updated = optimize<T, solver, penalised>(s, tile, i, clipped);
+        if constexpr (penalised) squares += updated * updated;
+    }
+    finish_tile<T>(u, s, row, rows, static_cast<double>(sum_lanes<T>(squares)));
+}
+
+template <class T, Solver solver>
+PYMLP_INLINE void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
+                             const T* gradient) {
+    u.squares ? apply_tile<T, solver, true>(u, s, row, rows, gradient)
+              : apply_tile<T, solver, false>(u, s, row, rows, gradient);
+}
+
+// The step of one tile whose gradient is known.
+template <class T>
+void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows, const T* gradient) {
+    switch (s.solver) {
+        case Solver::sgd:
+            return apply_tile<T, Solver::sgd>(u, s, row, rows, gradient);
+        case Solver::adam:
+            return apply_tile<T, Solver::adam>(u, s, row, rows, gradient);
+        case Solver::adamw:
+            return apply_tile<T, Solver::adamw>(u, s, row, rows, gradient);
+        case Solver::nadam:
+            return apply_tile<T, Solver::nadam>(u, s, row, rows, gradient);
+        case Solver::rmsprop:
+            return apply_tile<T, Solver::rmsprop>(u, s, row, rows, gradient);
+        case Solver::adagrad:
+            return apply_tile<T, Solver::adagrad>(u, s, row, rows, gradient);
+        case Solver::lion:
+            return apply_tile<T, Solver::lion>(u, s, row, rows, gradient);
+    }
+}
+
+template <class T>
+void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient) {
+    for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
+        apply_tile<T>(u, s, row, rows, gradient + row * u.vectors * lanes<T>);
+    });
+}
+
+// The tile's gradient never leaves the registers.
+template <class T, Solver solver, bool penalised>
+void update_fused(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const GradientArgs<T>& g) {
+    for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
+        const Tile<T> tile(u, row * u.vectors * lanes<T>);
+        const double squares = dense_rows<T, penalised>(
+            g, row, rows, nullptr,
+            [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); });
+        finish_tile<T>(u, s, row, rows, squares);
+    });
+}
+
+template <class T, Solver solver>
+PYMLP_INLINE void update_fused(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const GradientArgs<T>& g) {
+    u.squares ? update_fused<T, solver, true>(u, s, g) : update_fused<T, solver, false>(u, s, g);
 }
 
 template <class T>
 void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    switch (s.solver) {
-        case Solver::sgd:
-            return u.squares ? update_with<T, Solver::sgd, true>(u, s)
-                             : update_with<T, Solver::sgd, false>(u, s);
-        case Solver::adam:
-            return u.squares ? update_with<T, Solver::adam, true>(u, s)
-                             : update_with<T, Solver::adam, false>(u, s);
-        default:
-            break;
+    const GradientArgs<T> g{u.first_row, u.last_row, u.batch,   u.x,     u.ldx, u.columns,
+                            u.dz,        u.lddz,     u.vectors, nullptr, false, nullptr};
+    // Each fused solver is another 28 tiles to compile: they are worth it for the usual two.
+    if (!u.columns && s.solver == Solver::sgd) return update_fused<T, Solver::sgd>(u, s, g);
+    if (!u.columns && s.solver == Solver::adam) return update_fused<T, Solver::adam>(u, s, g);
+    for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
+        T sums[max_tile_rows * 2 * lanes<T>];  // stays in the first-level cache
+        gradient_rows<T>(g, row, rows, nullptr, sums);
+        apply_tile<T>(u, s, row, rows, sums);
+    });
+}
+
+template <class T>
+void gradient_bias(const GradientArgs<T>& g) {
+    for (Index at = 0; at < g.vectors * lanes<T>; at += lanes<T>) {
+        Vec<T> sum = {};
+        if (g.accumulate) sum = load(g.gradient + at);
+        for (Index b = 0; b < g.batch; ++b) sum += load(g.dz + b * g.lddz + at);
+        store(g.gradient + at, sum);
     }
+    if (g.squares) *g.squares = squared_sum(g.gradient, g.vectors * lanes<T>);
+}
+
+// Biases are a panel of one row with neither penalty nor decay.
+template <class T>
+void apply_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient) {
+    UpdateArgs<T> bias = u;
+    bias.first_row = 0;
+    bias.last_row = 1;
+    bias.squares = nullptr;
+    OptimizerStep<T> step = s;
+    step.decay = 0;
+    apply<T>(bias, step, gradient);
 }
 
 template <class T>
 void update_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    for (Index v = 0; v < u.vectors; ++v) {
-        const Index at = v * lanes<T>;
-        Vec<T> sum = {};
-        for (Index b = 0; b < u.batch; ++b) sum += load(u.dz + b * u.lddz + at);
-        const Vec<T> w = load(u.weights + at);
-        T* first = u.first_moment + at;
-        store(u.weights + at, s.solver == Solver::sgd
-                                  ? optimize<T, Solver::sgd>(s, w, sum, first, nullptr)
-                                  : optimize<T, Solver::adam>(s, w, sum, first, u.second_moment + at));
-    }
+    T sums[2 * lanes<T>];
+    gradient_bias<T>({0, 1, u.batch, nullptr, 0, nullptr, u.dz, u.lddz, u.vectors, sums, false, nullptr});
+    apply_bias<T>(u, s, sums);
 }
-
-template <class T>
-void gradient(const GradientArgs<T>&) {}
-template <class T>
-void gradient_bias(const GradientArgs<T>&) {}
-template <class T>
-void apply(const UpdateArgs<T>&, const OptimizerStep<T>&, const T*) {}
-template <class T>
-void apply_bias(const UpdateArgs<T>&, const OptimizerStep<T>&, const T*) {}
 
 template <class T>
 void sum_squares(Index n_in, Index vectors, const T* weights, double* squares) {
     const Index width = vectors * lanes<T>;
-    for (Index row = 0; row < n_in; row += max_tile_rows) {
-        Vec<T> sum = {};
-        const Index last = n_in < row + max_tile_rows ? n_in : row + max_tile_rows;
-        for (Index i = row * width; i < last * width; i += lanes<T>) {
-            const Vec<T> w = load(weights + i);
-            sum += w * w;
-        }
-        squares[row / max_tile_rows] = static_cast<double>(sum_lanes<T>(sum));
-    }
+    for_each_tile(0, n_in, [&](Index row, Index rows) {
+        squares[row / max_tile_rows] = squared_sum(weights + row * width, rows * width);
+    });
 }
 
 }  // namespace
