@@ -96,7 +96,7 @@ py::tuple update(const std::string& isa, const Array<T>& x, const Array<T>& dz, 
     expect_states(state, bias_state, x.shape(1), dz.shape(1));
     const KernelTable<T>& k = kernels<T>(isa);
     const OptimizerStep<T> step = step_of<T>(settings);
-    const Rows<T> rows(x, dz, sparse, k.lanes);
+    const PaddedBatch<T> rows(x, dz, sparse, k.lanes);
     return step_layer(
         k, state, bias_state, step,
         [&](UpdateArgs<T>& args, const Panels& panels, Index p) {

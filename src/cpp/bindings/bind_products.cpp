@@ -40,7 +40,7 @@ py::tuple gradient(const std::string& isa, const Array<T>& x, const Array<T>& dz
     expect_matrices({&x, &dz});
     expect_shape(dz, "dz", {x.shape(0), dz.shape(1)});
     const KernelTable<T>& k = kernels<T>(isa);
-    const Rows<T> rows(x, dz, sparse, k.lanes);
+    const PaddedBatch<T> rows(x, dz, sparse, k.lanes);
     const Index n_in = x.shape(1), n_out = dz.shape(1);
     Layer<T> sums(n_in, n_out, k.lanes);
     if (start) {

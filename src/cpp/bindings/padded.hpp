@@ -58,13 +58,13 @@ struct Entries {
 
 // A mini-batch as the kernels take it. x: (batch, n_in), dense or by its entries; dz: (batch, n_out)
 template <class T>
-struct Rows {
+struct PaddedBatch {
     Padded<T> x, dz;
     Entries<T> entries;
     Compressed<T> columns;
     bool sparse;
 
-    Rows(const Array<T>& x_, const Array<T>& dz_, bool sparse_, Index lanes)
+    PaddedBatch(const Array<T>& x_, const Array<T>& dz_, bool sparse_, Index lanes)
         : x(x_, lanes), dz(dz_, lanes), entries(x_, true), columns(entries.compressed()), sparse(sparse_) {
         // derivatives have zeros in their padding: it is updated like the rest
         for (Index r = 0; r < dz.rows; ++r)
