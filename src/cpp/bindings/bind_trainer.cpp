@@ -30,6 +30,7 @@ template <class T>
 py::tuple run_epoch(Trainer<T>& trainer, const py::object& x, const py::array& y,
                     const std::optional<Array<T>>& sample_weight,
                     const std::optional<Array<std::int64_t>>& order, double learning_rate) {
+    if (trainer.first_moments().empty()) throw std::invalid_argument("The moments have been taken.");
     const Samples<T> samples(trainer.network(), x, y, sample_weight, order);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.run_epoch(samples.data, learning_rate, interrupted); });
@@ -107,6 +108,13 @@ void bind(py::module_& m, const char* name) {
             store_layers<T>(layers_of(t), w, b);
         };
     };
+    // The last that is asked of a trainer: it does not keep what it hands over.
+    const auto take = [](auto layers_of) {
+        return [layers_of](Trainer<T>& t, const Arrays& w, const Arrays& b) {
+            store_layers<T>(layers_of(t), w, b);
+            layers_of(t).clear();
+        };
+    };
     py::class_<Trainer<T>>(m, name, "Mini-batch training of one network.")
         .def(py::init(&new_trainer<T>), py::arg("units"), py::kw_only(), py::arg("activations"),
              py::arg("loss"), py::arg("solver"), py::arg("momentum"), py::arg("nesterov"), py::arg("beta_1"),
@@ -118,11 +126,11 @@ void bind(py::module_& m, const char* name) {
              intercepts)
         .def("load_first_moments", load([](auto& t) -> auto& { return t.first_moments(); }), coefs,
              intercepts)
-        .def("store_first_moments", store([](auto& t) -> auto& { return t.first_moments(); }), coefs,
+        .def("take_first_moments", take([](auto& t) -> auto& { return t.first_moments(); }), coefs,
              intercepts)
         .def("load_second_moments", load([](auto& t) -> auto& { return t.second_moments(); }), coefs,
              intercepts)
-        .def("store_second_moments", store([](auto& t) -> auto& { return t.second_moments(); }), coefs,
+        .def("take_second_moments", take([](auto& t) -> auto& { return t.second_moments(); }), coefs,
              intercepts)
         .def_property("steps", &Trainer<T>::steps, &Trainer<T>::set_steps)
         .def("run_epoch", &run_epoch<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
