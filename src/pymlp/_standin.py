@@ -288,7 +288,8 @@ class Trainer:
             elif s in ("adam", "adamw", "nadam"):
                 m[0][i] = b1 * m[0][i] + (1 - b1) * g[i]
                 m[1][i] = b2 * m[1][i] + (1 - b2) * g[i] ** 2
-                step = -rate * m[0][i] / (1 - b1**t) / (np.sqrt(m[1][i] / (1 - b2**t)) + eps)
+                corrected = rate * np.sqrt(1 - b2**t) / (1 - b1**t)  # as scikit-learn
+                step = -corrected * m[0][i] / (np.sqrt(m[1][i]) + eps)
                 step = step - decay if s == "adamw" else step
             elif s == "lion":
                 step = -rate * np.sign(b1 * m[0][i] + (1 - b1) * g[i]) - decay
