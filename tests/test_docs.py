@@ -5,7 +5,13 @@ import importlib
 
 import pytest
 
-MODULES = ["pymlp._classifier", "pymlp._config", "pymlp._regressor", "pymlp.datasets"]
+MODULES = [
+    "pymlp._classifier",
+    "pymlp._config",
+    "pymlp._regressor",
+    "pymlp.datasets",
+    "pymlp.schedules",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

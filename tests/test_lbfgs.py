@@ -130,19 +130,18 @@ def test_history_has_one_value_an_iteration(
     assert capsys.readouterr().out.count("Iteration") == model.n_iter_
 
 
+@QUIET
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_weights_that_leave_the_finite_numbers() -> None:
     reg = MLPRegressor(hidden_layer_sizes=(7,), solver="lbfgs", random_state=0)
-    with (
-        pytest.raises(ValueError, match="Solver produced non-finite parameter weights"),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
         reg.fit(1e200 * X, 1e200 * SCORE)
 
 
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize(
-    ("name", "value"), [("dropout", 0.5), ("dropout", [0.1]), ("clip_norm", 1.0), ("ema_decay", 0.9)]
+    ("name", "value"),
+    [("dropout", 0.5), ("dropout", [0.1]), ("clip_norm", 1.0), ("ema_decay", 0.9)],
 )
 def test_options_of_mini_batches_are_refused(name: str, value: Any, estimator: Any) -> None:
     y = (SCORE > 0).astype(int)
@@ -154,3 +153,38 @@ def test_options_of_mini_batches_are_refused(name: str, value: Any, estimator: A
 def test_max_iter_is_warned_of() -> None:
     with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge after 2 iteration"):
         MLPClassifier(solver="lbfgs", max_iter=2, random_state=0).fit(X, SCORE > 0)
+
+
+@EVERY_ESTIMATOR
+def test_an_interrupt_keeps_the_last_iteration(estimator: Any) -> None:
+    calls = []
+
+    def scorer(model: Any, rows: Any, y: Any) -> float:
+        calls.append(model.coefs_[0].copy())
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return 0.0
+
+    y = (SCORE > 0).astype(int)
+    model = estimator(solver="lbfgs", hidden_layer_sizes=(7,), scoring=scorer, random_state=0)
+    with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
+        model.fit(X, y, X_val=X, y_val=y)
+    assert model.n_iter_ == 3
+    assert model.loss_ < model.history_["loss"][-1]
+    np.testing.assert_array_equal(model.coefs_[0], calls[2])
+    assert model.predict(X).shape == (90,)
+
+
+@QUIET
+@pytest.mark.filterwarnings("ignore:Stochastic:sklearn.exceptions.ConvergenceWarning")
+@EVERY_ESTIMATOR
+def test_between_lbfgs_and_mini_batches(estimator: Any) -> None:
+    y = (SCORE > 0).astype(int)
+    model = estimator(solver="lbfgs", hidden_layer_sizes=(7,), max_iter=3, random_state=0)
+    model.fit(X, y).set_params(solver="adam").partial_fit(X, y)
+    assert len(model.loss_curve_) == 1
+    assert model.loss_curve_[0] == pytest.approx(model.history_["loss"][2], rel=0.1)
+    model.set_params(solver="lbfgs", warm_start=True).fit(X, y)
+    assert model.loss_ < model.loss_curve_[0]
+    assert len(model.history_["loss"]) == 7
+    assert np.isnan(model.history_["learning_rate"]).sum() == 6

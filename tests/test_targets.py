@@ -160,7 +160,7 @@ def test_classes_of_two_kinds_come_back_as_objects() -> None:
     assert isinstance(predicted[0, 0], str)
     assert set(predicted[:, 1]) <= {0, 1, 2}
     y[0, 0] = 3
-    with pytest.raises((TypeError, ValueError), match="not supported between|classes not in"):
+    with pytest.raises((TypeError, ValueError), match=r"not supported between|classes not in"):
         clf.partial_fit(X, y)
 
 
@@ -226,6 +226,7 @@ def test_hinge_gives_scores_and_no_probabilities(y: np.ndarray) -> None:
         with pytest.raises(AttributeError, match=f"has no attribute '{method}'") as error:
             getattr(clf, method)
         assert "loss='hinge'" in str(error.value.__cause__)
+    assert not hasattr(clf.set_params(loss="log_loss"), "predict_proba")  # before another fit
     with pytest.raises(AttributeError, match="no attribute 'decision_function'") as error:
         _ = build().decision_function
     assert "predict_proba" in str(error.value.__cause__)
@@ -251,5 +252,5 @@ def test_smoothing_of_three_classes() -> None:
 
 @pytest.mark.parametrize("loss", ["focal", "hinge"])
 def test_smoothing_is_for_the_log_loss(loss: str) -> None:
-    with pytest.raises(ValueError, match="'label_smoothing' .* loss='log_loss'"):
+    with pytest.raises(ValueError, match=r"'label_smoothing' .* loss='log_loss'"):
         build(loss=loss, label_smoothing=0.1).fit(X, COLOURS)

@@ -22,6 +22,9 @@ from ._training import hold_out, run_epochs
 class BaseMLP(FittedNetwork):
     """Base of the estimators; use `MLPClassifier` or `MLPRegressor`."""
 
+    history_: dict[str, list[float]]
+    loss_curve_: list[float]
+
     # --- what differs between classifier and regressor -----------------------------------------
 
     _y_numeric = False
@@ -177,11 +180,14 @@ class BaseMLP(FittedNetwork):
         self._random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize(units, X.dtype)
-        elif self.solver != "lbfgs" and getattr(self, "_goal", None) != goal(self):
-            self._follow_afresh()  # another goal than in the last fit
+        elif self.solver != "lbfgs":
+            if getattr(self, "_goal", None) != goal(self):  # another one than in the last fit
+                self._follow_afresh()
+            if not hasattr(self, "loss_curve_"):  # that was by lbfgs
+                self.loss_curve_ = []
         self._take_up(units, X.dtype)
         if not hasattr(self, "history_"):  # weights set by hand
-            self.history_: dict[str, list[float]] = {}
+            self.history_ = {}
         optimizer = None
         if incremental or (self.warm_start == "full" and not first_pass):
             optimizer = getattr(self, "_optimizer", None)
@@ -206,7 +212,7 @@ class BaseMLP(FittedNetwork):
             self.__dict__.pop(name, None)
         self.history_ = {}
         if self.solver != "lbfgs":
-            self.loss_curve_: list[float] = []
+            self.loss_curve_ = []
             self._follow_afresh()
 
     def _follow_afresh(self) -> None:

@@ -29,8 +29,13 @@ from ._targets import (
 )
 
 
+def _puts_out_scores(estimator: Classifier) -> bool:
+    fitted = getattr(estimator, "out_activation_", None)
+    return estimator.loss == "hinge" if fitted is None else bool(fitted == "identity")
+
+
 def _gives_probabilities(estimator: Classifier) -> bool:
-    if estimator.loss == "hinge":
+    if _puts_out_scores(estimator):
         raise AttributeError(
             "Probabilities are not available with loss='hinge', whose outputs are scores; use "
             "decision_function or another loss."
@@ -39,10 +44,10 @@ def _gives_probabilities(estimator: Classifier) -> bool:
 
 
 def _gives_scores(estimator: Classifier) -> bool:
-    if estimator.loss != "hinge":
+    if not _puts_out_scores(estimator):
         raise AttributeError(
-            "decision_function is only available with loss='hinge'; use predict_proba with "
-            f"loss={estimator.loss!r}."
+            "decision_function is only available with loss='hinge'; use predict_proba with the "
+            "other losses."
         )
     return True
 

@@ -74,11 +74,11 @@ def run_lbfgs(
     def end_iteration(intermediate_result: OptimizeResult) -> None:
         est.n_iter_ += 1
         engine.assign(unpack(intermediate_result.x, engine.parameters))
-        loss = float(intermediate_result.fun)
+        est.loss_ = float(intermediate_result.fun)
         if est.verbose:
-            print(f"Iteration {est.n_iter_}, loss = {loss:.8f}")
-        metrics = validation.metrics(est, engine, loss) if validation else {}
-        record(est, {"loss": loss, **metrics})
+            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        metrics = validation.metrics(est, engine, est.loss_) if validation else {}
+        record(est, {"loss": est.loss_, **metrics})
 
     resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
     result = minimize(

@@ -316,7 +316,7 @@ def _kind_of(y: Any) -> str:
 
 def _is_mixed(y: Any) -> bool:
     """Tell whether columns may hold labels of different types, which scikit-learn does not know."""
-    return getattr(y, "dtype", None) == object and y.ndim == 2
+    return isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 2
 
 
 def _smoothed(y: Array, smoothing: float) -> Array:

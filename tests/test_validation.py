@@ -1,0 +1,219 @@
+"""Validation sets with weights, and what early stopping follows."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    make_scorer,
+    max_error,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pymlp import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+)
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(160, 5))
+Y = X[:, 0] + np.sin(X[:, 1])
+NAMES = np.array(["no", "yes"])[(Y + rng.normal(size=160) > 0).astype(int)]
+X_VAL, Y_VAL, NAMES_VAL = X[100:], Y[100:], NAMES[100:]
+WEIGHT = np.arange(60) % 5 / 2
+EVERY_ESTIMATOR = pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+
+
+def build(estimator: Any, **params: Any) -> Any:
+    defaults = {"hidden_layer_sizes": (8,), "batch_size": 25, "max_iter": 8, "random_state": 0}
+    return estimator(**defaults | {"learning_rate_init": 0.01} | params)
+
+
+def data(estimator: Any) -> dict[str, Any]:
+    y = NAMES if estimator is MLPClassifier else Y
+    return {"X": X[:100], "y": y[:100], "X_val": X_VAL, "y_val": y[100:]}
+
+
+# Weights
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_validation_weights_count(precision: str) -> None:
+    close = 1e-5 if precision == "float32" else 1e-10
+    clf = build(MLPClassifier, precision=precision)
+    clf.fit(**data(MLPClassifier), sample_weight_val=WEIGHT)
+    expected = log_loss(NAMES_VAL, clf.predict_proba(X_VAL), sample_weight=WEIGHT)
+    assert clf.history_["val_loss"][-1] == pytest.approx(expected, rel=close)
+    accuracy = accuracy_score(NAMES_VAL, clf.predict(X_VAL), sample_weight=WEIGHT)
+    assert clf.history_["val_accuracy"][-1] == pytest.approx(accuracy)
+
+    reg = build(MLPRegressor, precision=precision)
+    reg.fit(**data(MLPRegressor), sample_weight_val=WEIGHT)
+    predicted = reg.predict(X_VAL)
+    error = np.average((predicted - Y_VAL) ** 2, weights=WEIGHT) / 2
+    assert reg.history_["val_loss"][-1] == pytest.approx(error, rel=close)
+    score = r2_score(Y_VAL, predicted, sample_weight=WEIGHT)
+    assert reg.history_["val_r2"][-1] == pytest.approx(score, rel=close)
+
+
+@EVERY_ESTIMATOR
+def test_validation_weights_do_not_train(estimator: Any) -> None:
+    plain = build(estimator).fit(**data(estimator))
+    weighted = build(estimator).fit(**data(estimator), sample_weight_val=WEIGHT)
+    np.testing.assert_array_equal(weighted.coefs_[0], plain.coefs_[0])
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    "weight", [WEIGHT[1:], -WEIGHT, np.full(60, np.nan), np.zeros(60), "abc"], ids=str
+)
+def test_wrong_validation_weights(weight: Any, estimator: Any) -> None:
+    with pytest.raises(ValueError, match=r"^sample_weight_val: "):
+        build(estimator).fit(**data(estimator), sample_weight_val=weight)
+
+
+def test_validation_weights_need_a_validation_set() -> None:
+    with pytest.raises(ValueError, match="sample_weight_val needs X_val"):
+        build(MLPClassifier).fit(X, NAMES, sample_weight_val=WEIGHT)
+
+
+# Scorers
+
+
+def mean_margin(model: Any, rows: Any, y: Any, sample_weight: Any = None) -> float:
+    return float(np.average(model.predict_proba(rows)[:, 1], weights=sample_weight))
+
+
+@pytest.mark.parametrize(
+    ("scoring", "column", "formula"),
+    [
+        (
+            "roc_auc",
+            "val_roc_auc",
+            lambda m: roc_auc_score(NAMES_VAL, m.predict_proba(X_VAL)[:, 1]),
+        ),
+        (
+            "neg_log_loss",
+            "val_neg_log_loss",
+            lambda m: -log_loss(NAMES_VAL, m.predict_proba(X_VAL)),
+        ),
+        (mean_margin, "val_score", lambda m: mean_margin(m, X_VAL, NAMES_VAL)),
+        (
+            make_scorer(accuracy_score),
+            "val_score",
+            lambda m: accuracy_score(NAMES_VAL, m.predict(X_VAL)),
+        ),
+    ],
+)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_scorer_is_asked_after_each_epoch(
+    early_stopping: bool, scoring: Any, column: str, formula: Any
+) -> None:
+    clf = build(MLPClassifier, scoring=scoring, early_stopping=early_stopping)
+    clf.fit(**data(MLPClassifier))
+    values = clf.history_[column]
+    assert len(values) == clf.n_iter_ == 8
+    assert len(clf.history_["val_accuracy"]) == 8
+    if early_stopping:
+        assert clf.validation_scores_ == values
+        assert clf.best_validation_score_ == max(values) == pytest.approx(formula(clf))
+    else:
+        assert values[-1] == pytest.approx(formula(clf))
+
+
+def test_a_scorer_gets_the_weights() -> None:
+    clf = build(MLPClassifier, scoring="roc_auc")
+    clf.fit(**data(MLPClassifier), sample_weight_val=WEIGHT)
+    score = roc_auc_score(NAMES_VAL, clf.predict_proba(X_VAL)[:, 1], sample_weight=WEIGHT)
+    assert clf.history_["val_roc_auc"][-1] == pytest.approx(score)
+
+
+@EVERY_ESTIMATOR
+def test_following_the_loss(estimator: Any) -> None:
+    params: dict[str, Any] = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 300}
+    model = build(estimator, scoring="loss", learning_rate_init=0.05, **params)
+    model.fit(**data(estimator))
+    losses = model.history_["val_loss"]
+    assert model.validation_scores_ == losses
+    assert model.n_iter_ < 300
+    assert model.best_validation_score_ == min(losses) < losses[-1]
+    best = build(estimator, scoring="loss", learning_rate_init=0.05, **params)
+    with_val = best.set_params(max_iter=int(np.argmin(losses)) + 1).fit(**data(estimator))
+    np.testing.assert_array_equal(model.coefs_[0], with_val.coefs_[0])
+
+
+def test_the_patience_counts_as_documented() -> None:
+    """A scorer that scripts the course: it has to improve by more than tol to count."""
+    script = iter([0.1, 0.5, 0.5, 0.55, 0.4, 0.9, 0.9, 0.9, 0.9])
+    clf = build(MLPClassifier, scoring=lambda *_: next(script), early_stopping=True, max_iter=50)
+    clf.set_params(tol=0.1, n_iter_no_change=2).fit(X, NAMES)
+    assert clf.validation_scores_ == [0.1, 0.5, 0.5, 0.55, 0.4]
+    assert clf.best_validation_score_ == 0.55
+
+
+def test_an_error_measure_is_followed_upwards_as_its_negative() -> None:
+    reg = build(MLPRegressor, scoring="neg_max_error", early_stopping=True)
+    reg.fit(**data(MLPRegressor))
+    assert reg.best_validation_score_ == pytest.approx(-max_error(Y_VAL, reg.predict(X_VAL)))
+
+
+@EVERY_ESTIMATOR
+def test_rows_held_out_reach_the_scorer_as_they_were_given(estimator: Any) -> None:
+    seen = []
+
+    def scorer(model: Any, rows: Any, y: Any) -> float:
+        seen.append((rows, y))
+        return float(model.score(rows, y))  # warns if the names of the columns were lost
+
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    y = pd.Series(data(estimator)["y"].tolist() + data(estimator)["y_val"].tolist())
+    model = build(estimator, scoring=scorer, early_stopping=True).fit(frame, y)
+    assert len(seen) == 8
+    rows, labels = seen[0]
+    assert rows.shape == (16, 5)
+    pd.testing.assert_frame_equal(rows, frame.loc[rows.index])
+    pd.testing.assert_series_equal(labels, y.loc[rows.index])
+    name = "val_accuracy" if estimator is MLPClassifier else "val_r2"
+    np.testing.assert_allclose(model.history_["val_score"], model.history_[name])
+
+
+def test_another_goal_starts_the_search_afresh() -> None:
+    clf = build(MLPClassifier, early_stopping=True, warm_start=True, max_iter=3)
+    clf.fit(X, NAMES)
+    clf.set_params(scoring="loss").fit(X, NAMES)
+    assert len(clf.validation_scores_) == 3
+    assert clf.best_validation_score_ == min(clf.history_["val_loss"][3:])
+    clf.fit(X, NAMES)
+    assert len(clf.validation_scores_) == 6
+
+
+@pytest.mark.parametrize("scoring", ["accurate", 3, ["accuracy"]])
+def test_wrong_scoring(scoring: Any) -> None:
+    with pytest.raises(ValueError, match="'scoring' parameter of MLPClassifier must be"):
+        build(MLPClassifier, scoring=scoring).fit(X, NAMES)
+
+
+# Metadata
+
+
+def test_a_pipeline_passes_the_validation_set_on() -> None:
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = build(MLPClassifier, scoring="roc_auc")
+        clf.set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
+        pipeline = make_pipeline(StandardScaler(), clf, transform_input=["X_val"])
+        given = data(MLPClassifier) | {"sample_weight_val": WEIGHT}
+        pipeline.fit(given.pop("X"), given.pop("y"), **given)
+    scaler = StandardScaler().fit(X[:100])
+    direct = data(MLPClassifier)
+    direct |= {"X": scaler.transform(direct["X"]), "X_val": scaler.transform(X_VAL)}
+    expected = build(MLPClassifier, scoring="roc_auc").fit(**direct, sample_weight_val=WEIGHT)
+    for name in ("val_loss", "val_roc_auc"):
+        np.testing.assert_allclose(clf.history_[name], expected.history_[name])
