@@ -3,9 +3,9 @@
 
 namespace {
 
-// acc[v] += sum_e values[e] b[at[e]][v] over the entries e of one row, ascending. Entries lie far apart in b,
-// but their addresses are known ahead: the processor has many of them in flight, and working on several rows
-// at once, or prefetching, was hardly faster.
+// acc[v] += sum_e values[e] b[at[e]][v] over the entries e of one row, ascending. Their addresses are known
+// ahead, so the processor has many of them in flight. Two rows at once were 5 to 25 % faster, but this
+// product is a tenth of a step on 50,000 features; prefetching won nothing dependable.
 template <class T, int Vectors>
 PYMLP_INLINE void accumulate_entries(Vec<T> (&acc)[1][Vectors], const Compressed<T>& a, Index row, const T* b,
                                      Index ldb) {

@@ -24,8 +24,7 @@ double squared_sum(const T* x, Index size) {
 }
 
 // Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
-// tile, sums); `start` may be null for 0. Returns the sum of the squares of what `finish` returns, if
-// squared.
+// tile, sums); a null `start` is 0. If `squared`, returns the sum of the squares of what `finish` returns.
 template <class T, int Rows, int Vectors, bool squared, class Finish>
 double dense_tile(const GradientArgs<T>& g, Index row, const T* start, Finish finish) {
     Vec<T> acc[Rows][Vectors] = {};
@@ -186,7 +185,7 @@ template <class T>
 void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
     const GradientArgs<T> g{u.first_row, u.last_row, u.batch,   u.x,     u.ldx, u.columns,
                             u.dz,        u.lddz,     u.vectors, nullptr, false, nullptr};
-    // Each fused solver is another 28 tiles to compile: they are worth it for the usual two.
+    // Each fused solver is another 56 tiles a type to compile: they are worth it for the usual two.
     if (!u.columns && s.solver == Solver::sgd) return update_fused<T, Solver::sgd>(u, s, g);
     if (!u.columns && s.solver == Solver::adam) return update_fused<T, Solver::adam>(u, s, g);
     for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
