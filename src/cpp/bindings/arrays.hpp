@@ -85,34 +85,46 @@ void store_layers(const std::vector<Layer<T>>& layers, std::vector<Array<T>> coe
         layers[l].store(coefs[l].mutable_data(), intercepts[l].mutable_data());
 }
 
-// Targets of n samples: int32 labels (n) for softmax, else T (n, n_outputs).
+// Targets of n samples: int32 classes within their group (n, n_groups), or (n) of one group, for the softmax
+// losses; else T (n, n_outputs). groups: as in LossArgs.
 template <class T>
 struct Targets {
     const std::int32_t* labels = nullptr;
     const T* values = nullptr;
 
-    Targets(const py::array& y, const Network<T>& network, py::ssize_t n) {
-        const Index outputs = network.n_outputs();
-        if (network.loss != Loss::softmax_cross_entropy) {
+    Targets(const py::array& y, Loss loss, const std::vector<Index>& groups, py::ssize_t n) {
+        if (!has_labels(loss)) {
             if (!py::isinstance<Array<T>>(y))
                 throw py::type_error("y must be a C-contiguous array of X's dtype.");
-            expect_shape(y, "y", {n, outputs});
+            expect_shape(y, "y", {n, groups.back()});
             values = static_cast<const T*>(y.data());
             return;
         }
         if (!py::isinstance<Array<std::int32_t>>(y))
             throw py::type_error("y must be a contiguous int32 array.");
-        expect_shape(y, "y", {n});
+        const auto n_groups = static_cast<Index>(groups.size()) - 1;
+        if (n_groups == 1)
+            expect_shape(y, "y", {n});
+        else
+            expect_shape(y, "y", {n, n_groups});
         labels = static_cast<const std::int32_t*>(y.data());
-        for (Index i = 0; i < n; ++i)
-            if (labels[i] < 0 || labels[i] >= outputs)
-                throw std::invalid_argument("y must hold classes from 0 to " + std::to_string(outputs - 1) +
-                                            ", got " + std::to_string(labels[i]) + ".");
+        for (Index g = 0; g < n_groups; ++g) {
+            const auto at = static_cast<std::size_t>(g);
+            const Index classes = groups[at + 1] - groups[at];
+            for (Index i = g; i < n * n_groups; i += n_groups)
+                if (labels[i] < 0 || labels[i] >= classes)
+                    throw std::invalid_argument("y must hold classes from 0 to " +
+                                                std::to_string(classes - 1) + ", got " +
+                                                std::to_string(labels[i]) + ".");
+        }
     }
+    Targets(const py::array& y, const Network<T>& network, py::ssize_t n)
+        : Targets(y, network.loss, {0, network.n_outputs()}, n) {}
 };
 
 Activation activation_named(const std::string& name);
 Loss loss_named(const std::string& name);
+Output output_named(const std::string& name);
 Solver solver_named(const std::string& name);
 
 }  // namespace pymlp

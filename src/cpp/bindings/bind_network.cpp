@@ -67,10 +67,27 @@ Activation activation_named(const std::string& name) {
 
 Loss loss_named(const std::string& name) {
     return named<Loss>({{"softmax_cross_entropy", Loss::softmax_cross_entropy},
+                        {"softmax_focal", Loss::softmax_focal},
+                        {"softmax_hinge", Loss::softmax_hinge},
                         {"logistic_cross_entropy", Loss::logistic_cross_entropy},
+                        {"logistic_focal", Loss::logistic_focal},
+                        {"logistic_hinge", Loss::logistic_hinge},
                         {"squared_error", Loss::squared_error},
-                        {"poisson", Loss::poisson}},
+                        {"absolute_error", Loss::absolute_error},
+                        {"huber", Loss::huber},
+                        {"pinball", Loss::pinball},
+                        {"log_cosh", Loss::log_cosh},
+                        {"poisson", Loss::poisson},
+                        {"gamma", Loss::gamma}},
                        "loss", name);
+}
+
+Output output_named(const std::string& name) {
+    return named<Output>({{"identity", Output::identity},
+                          {"softmax", Output::softmax},
+                          {"logistic", Output::logistic},
+                          {"exp", Output::exp}},
+                         "output", name);
 }
 
 Solver solver_named(const std::string& name) {

@@ -3,7 +3,7 @@
 namespace py = pybind11;
 
 void bind_config(py::module_& m);
-void bind_functions(py::module_& m);
+void bind_losses(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_network(py::module_& m);
 void bind_products(py::module_& m);
@@ -17,5 +17,5 @@ PYBIND11_MODULE(_core, m) {
     bind_trainer(m);
     auto kernels = m.def_submodule("kernels", "Single kernels of a named instruction set, for tests.");
     bind_products(kernels);
-    bind_functions(kernels);
+    bind_losses(kernels);
 }

@@ -135,7 +135,7 @@ PYMLP_INLINE T scalar_log(T x) {
     return vlog<T>(broadcast(x))[0];
 }
 
-// log(1 + e) for e >= 0, right to the last digits for small e too
+// log(1 + e) for e > -1, right to the last digits near 0 too
 template <class T>
 PYMLP_INLINE Vec<T> vlog1p(Vec<T> e) {
     const Vec<T> u = T(1) + e;
