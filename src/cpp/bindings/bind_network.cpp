@@ -126,6 +126,14 @@ void expect_fitting(const LossSpec& loss, Index n_outputs) {
                                     ".");
 }
 
+Output output_named(const std::string& name) {
+    return named<Output>({{"identity", Output::identity},
+                          {"softmax", Output::softmax},
+                          {"logistic", Output::logistic},
+                          {"exp", Output::exp}},
+                         "output", name);
+}
+
 Solver solver_named(const std::string& name) {
     return named<Solver>({{"sgd", Solver::sgd},
                           {"adam", Solver::adam},

@@ -4,7 +4,7 @@ namespace py = pybind11;
 
 void bind_activations(py::module_& m);
 void bind_config(py::module_& m);
-void bind_functions(py::module_& m);
+void bind_losses(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_network(py::module_& m);
 void bind_optimizers(py::module_& m);
@@ -21,5 +21,5 @@ PYBIND11_MODULE(_core, m) {
     bind_products(kernels);
     bind_activations(kernels);
     bind_optimizers(kernels);
-    bind_functions(kernels);
+    bind_losses(kernels);
 }

@@ -31,6 +31,18 @@ struct Padded {
             std::copy_n(buffer.data() + r * stride, columns, out.mutable_data() + r * columns);
         return out;
     }
+    // A kernel that owes its reader zeros up to column `end` must write them and nothing beyond. Where a row
+    // is NaN itself, its padding may be.
+    void expect_zeros_up_to(Index end) const {
+        for (Index r = 0; r < rows; ++r) {
+            const T* row = buffer.data() + r * stride;
+            const bool nan = std::any_of(row, row + columns, [](T x) { return std::isnan(x); });
+            for (Index c = columns; c < stride; ++c)
+                if (c < end ? row[c] != T(0) && !nan : !std::isnan(row[c]))
+                    throw std::runtime_error("padding of row " + std::to_string(r) + ", column " +
+                                             std::to_string(c) + " holds " + std::to_string(row[c]) + ".");
+        }
+    }
 };
 
 // The non-zero entries of a matrix by rows, or by columns.

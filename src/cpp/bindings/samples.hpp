@@ -69,35 +69,37 @@ class RowsOf {
     py::list held_;
 };
 
-// Targets of n samples: int32 class numbers (n, n_groups) for the softmax losses (or (n,) for one group),
-// else T (n, n_outputs).
+// Targets of n samples: int32 classes within their group (n, n_groups), or (n) of one group, for the softmax
+// losses; else T (n, n_outputs). groups: as in LossArgs.
 template <class T>
 struct Targets {
     const std::int32_t* labels = nullptr;
     const T* values = nullptr;
 
-    Targets(const py::array& y, const Network<T>& network, Index n) {
-        if (!labelled(network.loss.kind)) {
+    Targets(const py::array& y, Loss loss, const std::vector<Index>& groups, Index n) {
+        if (!has_labels(loss)) {
             if (!py::isinstance<Array<T>>(y))
                 throw py::type_error("y must be a C-contiguous array of X's dtype.");
-            expect_shape(y, "y", {n, network.n_outputs()});
+            expect_shape(y, "y", {n, groups.back()});
             values = static_cast<const T*>(y.data());
             return;
         }
         if (!py::isinstance<Array<std::int32_t>>(y))
             throw py::type_error("y must be a contiguous int32 array.");
-        const Index groups = network.n_groups();
-        if (groups == 1 && y.ndim() == 1)
+        const auto n_groups = static_cast<Index>(groups.size()) - 1;
+        if (n_groups == 1 && y.ndim() == 1)
             expect_shape(y, "y", {n});
         else
-            expect_shape(y, "y", {n, groups});
+            expect_shape(y, "y", {n, n_groups});
         labels = static_cast<const std::int32_t*>(y.data());
-        for (Index i = 0; i < n * groups; ++i) {
-            const auto g = static_cast<std::size_t>(i % groups);
-            const Index classes = network.loss.groups[g + 1] - network.loss.groups[g];
-            if (labels[i] < 0 || labels[i] >= classes)
-                throw std::invalid_argument("y must hold classes from 0 to " + std::to_string(classes - 1) +
-                                            ", got " + std::to_string(labels[i]) + ".");
+        for (Index g = 0; g < n_groups; ++g) {
+            const auto at = static_cast<std::size_t>(g);
+            const Index classes = groups[at + 1] - groups[at];
+            for (Index i = g; i < n * n_groups; i += n_groups)
+                if (labels[i] < 0 || labels[i] >= classes)
+                    throw std::invalid_argument("y must hold classes from 0 to " +
+                                                std::to_string(classes - 1) + ", got " +
+                                                std::to_string(labels[i]) + ".");
         }
     }
 };
@@ -112,7 +114,7 @@ struct Samples {
             const std::optional<Array<T>>& sample_weight, const std::optional<Array<std::int64_t>>& order)
         : x(X, network.n_features()) {
         const Index rows = x.n();
-        const Targets<T> targets(y, network, rows);
+        const Targets<T> targets(y, network.loss.kind, network.loss.groups, rows);
         if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
         if (order) expect_shape(*order, "order", {order->size()});
         for (py::ssize_t i = 0; order && i < order->size(); ++i)

@@ -76,7 +76,7 @@ template <class T>
 struct Softplus {
     static PYMLP_INLINE Vec<T> value(Vec<T> x) {
         const Vec<T> positive = x > T(0) ? x : Vec<T>{};
-        return positive + vlog1p<T>(vexp<T>(x < T(0) ? x : -x));
+        return positive + vlog1p_small<T>(vexp<T>(x < T(0) ? x : -x));
     }
     static PYMLP_INLINE Vec<T> slope(Vec<T> y) { return -expm1_below_zero<T>(-y); }  // 1 - e^-y
 };

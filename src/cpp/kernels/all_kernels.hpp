@@ -41,7 +41,15 @@ using pymlp::UpdateArgs;
 //
 #include "kernels/dropout.hpp"
 //
+#include "kernels/softmax.hpp"
+//
+#include "kernels/softmax_losses.hpp"
+//
+#include "kernels/elementwise_losses.hpp"
+//
 #include "kernels/loss.hpp"
+//
+#include "kernels/output.hpp"
 //
 #include "kernels/transpose.hpp"
 

@@ -46,6 +46,10 @@ enum class Loss : int {
     poisson,
     gamma
 };
+// Are the targets class labels? Otherwise one number an output.
+constexpr bool has_labels(Loss l) {
+    return l == Loss::softmax_cross_entropy || l == Loss::softmax_focal || l == Loss::softmax_hinge;
+}
 // What makes predictions of the last layer's pre-activations.
 enum class Output : int { identity, softmax, logistic, exp };
 enum class Solver : int { sgd, adam, adamw, nadam, rmsprop, adagrad, lion };

@@ -21,10 +21,6 @@ Output output_of(Loss loss) {
     }
 }
 
-bool labelled(Loss loss) {
-    return loss == Loss::softmax_cross_entropy || loss == Loss::softmax_focal || loss == Loss::softmax_hinge;
-}
-
 template <class T>
 Layer<T>::Layer(Index n_in, Index n_out, Index lanes)
     : panels{n_in, n_out, lanes}, weights(panels.size()), bias(panels.padded_columns()) {}

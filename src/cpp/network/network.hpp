@@ -37,8 +37,6 @@ struct LossSpec {
 
 // What makes predictions of a network trained on this loss.
 Output output_of(Loss loss);
-// Are the targets class numbers?
-bool labelled(Loss loss);
 
 template <class T>
 struct Network {

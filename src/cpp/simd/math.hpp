@@ -158,9 +158,16 @@ PYMLP_INLINE T scalar_log(T x) {
     return vlog<T>(broadcast(x))[0];
 }
 
-// log(1 + e) for 0 <= e <= 1, right to the last digits for small e too
+// log(1 + e) for e > -1, right to the last digits near 0 too
 template <class T>
 PYMLP_INLINE Vec<T> vlog1p(Vec<T> e) {
+    const Vec<T> u = T(1) + e;
+    return vlog<T>(u) + (e - (u - T(1))) / u;
+}
+
+// The same with half the work, for -1/2 <= e <= 1.
+template <class T>
+PYMLP_INLINE Vec<T> vlog1p_small(Vec<T> e) {
     e = rounded(e);  // often a product
     const Vec<T> s = e / (e + T(2)), z = rounded(s * s);
     return e - s * (e - z * horner<T>(MathConstants<T>::log1p_poly, z));  // 2 s = e - s e, as in vlog
