@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.utils.optimize import _check_optimize_result
+from threadpoolctl import threadpool_limits  # scikit-learn requires it
 
 from ._engine import Engine, Samples
 from ._parameters import Array, Parameters
@@ -81,20 +82,22 @@ def run_lbfgs(
         record(est, {"loss": est.loss_, **metrics})
 
     resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
-    result = minimize(
-        Objective(engine, train),
-        pack(engine.parameters),
-        method="L-BFGS-B",
-        jac=True,
-        callback=end_iteration,
-        options={
-            "maxfun": est.max_fun,
-            "maxiter": est.max_iter,
-            "gtol": est.tol,
-            # SciPy's default unless the loss cannot be told apart that finely (float32)
-            "ftol": max(2.220446049250313e-09, float(resolution)),
-        },
-    )
+    # BLAS threads that spin between SciPy's vector operations would take the cores from our team
+    with threadpool_limits(limits=1, user_api="blas"):
+        result = minimize(
+            Objective(engine, train),
+            pack(engine.parameters),
+            method="L-BFGS-B",
+            jac=True,
+            callback=end_iteration,
+            options={
+                "maxfun": est.max_fun,
+                "maxiter": est.max_iter,
+                "gtol": est.tol,
+                # SciPy's default unless the loss cannot be told apart that finely (float32)
+                "ftol": max(2.220446049250313e-09, float(resolution)),
+            },
+        )
     est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
     est.loss_ = float(result.fun)
     if not np.isfinite(result.x).all() or not np.isfinite(est.loss_):
