@@ -29,11 +29,12 @@ def test_the_average_is_that_of_the_steps(decay: float) -> None:
     plain.set_params(learning_rate_init=1e-300).partial_fit(X, Y)
     average = [w.copy() for w in plain.coefs_ + plain.intercepts_]  # the initial weights
     plain = build(batch_size=80)
-    for _ in range(5):
+    for t in range(1, 7):
         reg.partial_fit(X, Y)
         plain.partial_fit(X, Y)
+        kept = min(decay, (1 + t) / (10 + t))
         for a, w in zip(average, plain.coefs_ + plain.intercepts_, strict=True):
-            a[...] = decay * a + (1 - decay) * w
+            a[...] = kept * a + (1 - kept) * w
     np.testing.assert_allclose(reg.coefs_[0], plain.coefs_[0], rtol=1e-12)
     for a, b in zip(reg.averaged_coefs_ + reg.averaged_intercepts_, average, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-14)

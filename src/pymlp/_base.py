@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from . import _core
+from ._core import Loss
 from ._engine import Engine, Samples
 from ._initializers import initialize
 from ._lbfgs import Objective, pack, run_lbfgs, unpack
@@ -18,8 +18,6 @@ from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork, laid_out
 from ._scoring import Validation, goal
 from ._training import hold_out, run_epochs
-
-LBFGS_ROWS = 1024  # rows that pass through the network at a time
 
 
 class BaseMLP(FittedNetwork, ABC):
@@ -53,7 +51,7 @@ class BaseMLP(FittedNetwork, ABC):
         """Targets as `Samples.y`."""
 
     @abstractmethod
-    def _engine_loss(self) -> _core.Loss:
+    def _engine_loss(self) -> Loss:
         """The engine's loss."""
 
     def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:  # noqa: ARG002
@@ -272,9 +270,7 @@ class BaseMLP(FittedNetwork, ABC):
         )
 
     def _batch_size(self, n_samples: int) -> int:
-        if self.solver == "lbfgs":
-            return min(LBFGS_ROWS, n_samples)
-        if self.batch_size == "auto":
+        if self.batch_size == "auto" or self.solver == "lbfgs":
             return min(200, n_samples)
         batch_size = int(self.batch_size)
         if batch_size > n_samples:

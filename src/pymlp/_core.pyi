@@ -15,29 +15,29 @@ def max_threads() -> int: ...
 def measure_fma(dtype: str, n_threads: int, seconds: float) -> float: ...
 def measure_memory(n_threads: int, seconds: float) -> float: ...
 def measure_barrier(n_threads: int, rounds: int) -> float: ...
-def predict(
-    coefs: list[Array],
-    intercepts: list[Array],
-    X: Any,
-    activations: list[str],
-    output: str,
-    groups: list[int],
-    n_threads: int,
-) -> Array: ...
 
 class Loss:
-    kind: str
-    output: str
     def __init__(
         self,
         kind: str,
         *,
         groups: list[int] = ...,
-        smoothing: float = 0.0,
-        focusing: float = 2.0,
-        delta: float = 1.0,
+        smoothing: float = ...,
+        focusing: float = ...,
+        delta: float = ...,
         quantiles: list[float] = ...,
     ) -> None: ...
+    @property
+    def output(self) -> str: ...
+
+def predict(
+    coefs: list[Array],
+    intercepts: list[Array],
+    X: Any,
+    activations: list[str],
+    loss: Loss,
+    n_threads: int,
+) -> Array: ...
 
 class _Trainer:
     steps: int
@@ -45,29 +45,29 @@ class _Trainer:
         self,
         units: list[int],
         *,
-        solver: str,
-        loss: Loss,
         activations: list[str],
-        alpha: float,
-        batch_size: int,
+        loss: Loss,
+        solver: str,
         momentum: float,
         nesterov: bool,
         beta_1: float,
         beta_2: float,
         epsilon: float,
+        alpha: float,
         weight_decay: float,
         clip_norm: float,
+        ema_decay: float,
         dropout: list[float],
         seed: int,
-        ema_decay: float,
+        batch_size: int,
         n_threads: int,
     ) -> None: ...
     def load_parameters(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def store_parameters(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def load_first_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
-    def store_first_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
+    def take_first_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def load_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
-    def store_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
+    def take_second_moments(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def load_average(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def store_average(self, coefs: list[Array], intercepts: list[Array]) -> None: ...
     def run_epoch(
@@ -78,9 +78,6 @@ class _Trainer:
         order: Array | None,
         learning_rate: float,
     ) -> tuple[float, float]: ...
-    def evaluate(
-        self, X: Any, y: Array, sample_weight: Array | None, n_threads: int
-    ) -> tuple[float, float]: ...
     def gradient(
         self,
         X: Any,
@@ -89,6 +86,9 @@ class _Trainer:
         coefs: list[Array],
         intercepts: list[Array],
     ) -> float: ...
+    def evaluate(
+        self, X: Any, y: Array, sample_weight: Array | None, n_threads: int
+    ) -> tuple[float, float]: ...
     def predict(self, X: Any, n_threads: int) -> Array: ...
     def is_finite(self) -> bool: ...
 

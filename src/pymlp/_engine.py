@@ -144,8 +144,8 @@ class Engine:
             optimizer.moments = [
                 self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])
             ]
-        stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
-        for store, moment in zip(stores, optimizer.moments, strict=False):
-            store(moment.coefs, moment.intercepts)
+        takes = (self._trainer.take_first_moments, self._trainer.take_second_moments)
+        for take, moment in zip(takes, optimizer.moments, strict=False):
+            take(moment.coefs, moment.intercepts)
         if not all(moment.is_finite() for moment in optimizer.moments):
             optimizer.reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             parameters.intercepts,
             self._validate_X(X, parameters.coefs[0].dtype),
             self._activations(self.n_layers_ - 2),
-            self.out_activation_,
-            self._groups(),
+            # what was fitted, whatever the parameters have been set to since
+            _putting_out(self.out_activation_, self._groups()),
             self._threads(),
         )
 
@@ -86,8 +87,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             parameters.intercepts[:last],
             self._validate_X(X, parameters.coefs[0].dtype),
             self._activations(n_hidden)[:last],
-            "identity",
-            [],
+            _putting_out("identity"),
             self._threads(),
         )
 
@@ -141,6 +141,14 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _putting_out(activation: str, groups: Sequence[int] = ()) -> _core.Loss:
+    """Find a loss with this output activation, which is all that predictions need of it."""
+    if activation == "softmax":
+        return _core.Loss("softmax_cross_entropy", groups=list(groups))
+    named = {"logistic": "logistic_cross_entropy", "identity": "squared_error", "exp": "poisson"}
+    return _core.Loss(named[activation])
 
 
 def laid_out(X: Any) -> Any:

@@ -209,12 +209,12 @@ class Trainer:
         if self.native:
             self.native.load_second_moments(coefs, intercepts)
 
-    def store_first_moments(self, coefs, intercepts):
+    def take_first_moments(self, coefs, intercepts):
         if self.native:
             return self.native.store_first_moments(coefs, intercepts)
         self._store(self.moments[0], coefs, intercepts)
 
-    def store_second_moments(self, coefs, intercepts):
+    def take_second_moments(self, coefs, intercepts):
         if self.native:
             return self.native.store_second_moments(coefs, intercepts)
         self._store(self.moments[1], coefs, intercepts)
@@ -300,7 +300,8 @@ class Trainer:
                 step = -rate * g[i] / (np.sqrt(m[0][i]) + eps)
             self.p[i] = (p + step).astype(self.dtype)
             if o["ema_decay"]:
-                self.mean[i] = o["ema_decay"] * self.mean[i] + (1 - o["ema_decay"]) * self.p[i]
+                rest = 1 - min(o["ema_decay"], (1 + t) / (10 + t))
+                self.mean[i] = self.mean[i] + rest * (self.p[i] - self.mean[i])
 
     def evaluate(self, X, y, w, n_threads):
         if self.native:
@@ -317,8 +318,7 @@ class Trainer:
             return self.native.predict(X.toarray() if sparse.issparse(X) else X, n_threads)
         p = self.mean if self.o["ema_decay"] else self.p
         k = len(p) // 2
-        out, groups = self.loss.output, self.loss.groups
-        return predict(p[:k], p[k:], X, self.activations, out, groups, n_threads)
+        return predict(p[:k], p[k:], X, self.activations, self.loss, n_threads)
 
 
 class Trainer32(Trainer):
@@ -339,7 +339,8 @@ LOSS_OF = {
 }
 
 
-def predict(coefs, intercepts, X, activations, output, groups, n_threads):
+def predict(coefs, intercepts, X, activations, loss, n_threads):
+    output, groups = loss.output, loss.groups
     plain = len(activations) < len(coefs) and len(set(activations)) < 2 and not groups
     if plain and set(activations) <= set(NATIVE_ACTIVATIONS):
         X = X.toarray() if sparse.issparse(X) else X
