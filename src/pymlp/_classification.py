@@ -343,9 +343,6 @@ class Classifier(ClassifierMixin, BaseMLP):
             focal_gamma=self.focal_gamma,
         )
 
-    def _groups(self) -> list[int]:
-        return list(self._target.groups)
-
     def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:
         if self.class_weight is None:
             return sample_weight
@@ -363,6 +360,9 @@ class Classifier(ClassifierMixin, BaseMLP):
     def _stratify(self, train: Samples) -> Array | None:
         # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
         return train.y > 0.5 if self.n_outputs_ == 1 else None
+
+    def _softmax_groups(self) -> list[int]:
+        return list(self._target.groups)
 
     def _score_column(self) -> str:
         return "val_accuracy"

@@ -33,7 +33,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
         return laid_out(X)
 
-    def _groups(self) -> list[int]:
+    def _softmax_groups(self) -> list[int]:
         """Boundaries of the groups of outputs that each make up a softmax; empty for one group."""
         return []
 
@@ -47,7 +47,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             self._validate_X(X, parameters.coefs[0].dtype),
             self._activations(self.n_layers_ - 2),
             # what was fitted, whatever the parameters have been set to since
-            _putting_out(self.out_activation_, self._groups()),
+            _putting_out(self.out_activation_, self._softmax_groups()),
             self._threads(),
         )
 
