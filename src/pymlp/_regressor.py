@@ -103,8 +103,8 @@ class MLPRegressor(Regressor):
         Norm of the gradient above which it is scaled down to it. Not for 'lbfgs'.
     ema_decay : float or None, default=None
         Predict with a moving average of the weights that keeps this share of itself in each
-        mini-batch, at most ``(1 + t) / (10 + t)`` in the t-th, so that it leaves the start soon.
-        Not for 'lbfgs'.
+        mini-batch, but in the t-th no more than ``(1 + t) / (10 + t)``, so that it leaves the
+        initial weights soon. Not for 'lbfgs'.
     scoring : str, callable or None, default=None
         What early stopping follows on the validation set: None is `score`, 'loss' the validation
         loss, otherwise a scorer as in scikit-learn's model selection.
