@@ -125,3 +125,13 @@ def test_quantiles_changed_after_a_fit() -> None:
     reg.set_params(quantile=0.5)
     assert reg.predict(X).shape == (120, 3)
     assert reg.fit(X, Y).predict(X).shape == (120,)
+    reg.set_params(quantile=LEVELS)
+    assert reg.predict(X).shape == (120,)
+
+
+@pytest.mark.parametrize("loss", FORMULAS)
+def test_another_loss_is_of_no_account_before_another_fit(loss: str) -> None:
+    reg = build(loss=loss, max_iter=2).fit(X, Y)
+    expected = reg.predict(X)
+    for other in FORMULAS:
+        np.testing.assert_array_equal(reg.set_params(loss=other).predict(X), expected)

@@ -207,7 +207,11 @@ def test_an_indicator_needs_as_many_classes_as_columns() -> None:
 # Hinge
 
 
-@pytest.mark.parametrize("y", [COLOURS, X[:, 0] > 0, INDICATOR, BOTH], ids=str)
+@pytest.mark.parametrize(
+    "y",
+    [COLOURS, X[:, 0] > 0, INDICATOR, BOTH],
+    ids=["three classes", "two classes", "indicator", "several"],
+)
 def test_hinge_gives_scores_and_no_probabilities(y: np.ndarray) -> None:
     clf = build(loss="hinge").fit(X, y)
     assert clf.out_activation_ == "identity"
@@ -226,7 +230,10 @@ def test_hinge_gives_scores_and_no_probabilities(y: np.ndarray) -> None:
         with pytest.raises(AttributeError, match=f"has no attribute '{method}'") as error:
             getattr(clf, method)
         assert "loss='hinge'" in str(error.value.__cause__)
-    assert not hasattr(clf.set_params(loss="log_loss"), "predict_proba")  # before another fit
+    clf.set_params(loss="log_loss")  # of no account before another fit
+    assert not hasattr(clf, "predict_proba")
+    for a, b in zip(clf.decision_function(X), scores, strict=True):
+        np.testing.assert_array_equal(a, b)
     with pytest.raises(AttributeError, match="no attribute 'decision_function'") as error:
         _ = build().decision_function
     assert "predict_proba" in str(error.value.__cause__)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._core import Loss
 from ._engine import Engine, Samples
 from ._initializers import initialize
 from ._lbfgs import Objective, pack, run_lbfgs, unpack
@@ -19,7 +20,7 @@ from ._scoring import Validation, goal
 from ._training import hold_out, run_epochs
 
 
-class BaseMLP(FittedNetwork):
+class BaseMLP(FittedNetwork, ABC):
     """Base of the estimators; use `MLPClassifier` or `MLPRegressor`."""
 
     history_: dict[str, list[float]]
@@ -48,6 +49,10 @@ class BaseMLP(FittedNetwork):
     @abstractmethod
     def _encode(self, y: Any, dtype: Any) -> Array:
         """Targets as `Samples.y`."""
+
+    @abstractmethod
+    def _engine_loss(self) -> Loss:
+        """The engine's loss."""
 
     def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:  # noqa: ARG002
         """Training weights of the samples, with those of their classes."""

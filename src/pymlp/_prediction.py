@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ._options import EstimatorOptions
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 
 
-class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions, ABC):
+class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions):
     """The part of the estimators that needs no targets."""
 
     coefs_: list[Array]
@@ -33,9 +33,9 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
         return laid_out(X)
 
-    @abstractmethod
-    def _engine_loss(self) -> _core.Loss:
-        """The engine's loss, which decides the output activation, too."""
+    def _softmax_groups(self) -> list[int]:
+        """Boundaries of the groups of outputs that each make up a softmax; empty for one group."""
+        return []
 
     def _outputs(self, X: Any) -> Array:
         """Outputs of the network: (n_samples, n_outputs)."""
@@ -46,7 +46,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             parameters.intercepts,
             self._validate_X(X, parameters.coefs[0].dtype),
             self._activations(self.n_layers_ - 2),
-            self._engine_loss(),
+            # what was fitted, whatever the parameters have been set to since
+            _putting_out(self.out_activation_, self._softmax_groups()),
             self._threads(),
         )
 
@@ -86,7 +87,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             parameters.intercepts[:last],
             self._validate_X(X, parameters.coefs[0].dtype),
             self._activations(n_hidden)[:last],
-            _core.Loss("squared_error"),  # whose outputs stay as they are
+            _putting_out("identity"),
             self._threads(),
         )
 
@@ -140,6 +141,14 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _putting_out(activation: str, groups: Sequence[int] = ()) -> _core.Loss:
+    """Find a loss with this output activation, which is all that predictions need of it."""
+    if activation == "softmax":
+        return _core.Loss("softmax_cross_entropy", groups=list(groups))
+    named = {"logistic": "logistic_cross_entropy", "identity": "squared_error", "exp": "poisson"}
+    return _core.Loss(named[activation])
 
 
 def laid_out(X: Any) -> Any:
