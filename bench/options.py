@@ -70,7 +70,7 @@ def paired_ratio(
     y = data.y if estimator is MLPClassifier else 1.0 + data.y.astype("float32")
 
     def seconds(parameters: dict[str, Any]) -> float:
-        model = estimator((200,), max_iter=epochs, **(common | parameters))
+        model = estimator(hidden_layer_sizes=(200,), max_iter=epochs, **(common | parameters))
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -13,6 +13,9 @@ class Batch {
     // Room for `rows` samples, and for `entries` of them together if X is sparse.
     Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries);
 
+    bool has_room(const Dataset<T>& data, Index rows, Index entries) const {
+        return data.x.sparse() == sparse_ && rows <= sample_weight_.size() && entries <= entry_values_.size();
+    }
     Index rows() const { return rows_; }
     Input<T> x() const;
     // those of rows `first` and further on

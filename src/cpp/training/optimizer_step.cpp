@@ -25,15 +25,15 @@ OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, d
     step.decay = static_cast<T>(learning_rate * options.weight_decay);
 
     const auto steps = static_cast<double>(t);
-    const double bias_1 = 1 - std::pow(options.beta_1, steps), bias_2 = 1 - std::pow(options.beta_2, steps);
+    const auto bias = [steps](double beta) { return 1 - std::pow(beta, steps); };
     switch (options.solver) {
         case Solver::adam:
         case Solver::adamw:
-            learning_rate *= std::sqrt(bias_2) / bias_1;
+            learning_rate *= std::sqrt(bias(options.beta_2)) / bias(options.beta_1);
             break;
         case Solver::nadam:  // Dozat (2016), algorithm 2, with Adam's place of epsilon
-            learning_rate *= std::sqrt(bias_2);
-            step.gradient_rate = static_cast<T>(learning_rate * (1 - options.beta_1) / bias_1);
+            learning_rate *= std::sqrt(bias(options.beta_2));
+            step.gradient_rate = static_cast<T>(learning_rate * (1 - options.beta_1) / bias(options.beta_1));
             learning_rate *= options.beta_1 / (1 - std::pow(options.beta_1, steps + 1));
             break;
         default:

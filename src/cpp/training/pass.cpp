@@ -23,17 +23,19 @@ Pass<T>::Pass(const Network<T>& network, std::vector<double> dropout, std::uint6
 template <class T>
 void Pass<T>::prepare(Index batch_size, int members) {
     const std::size_t depth = network_.layers.size();
+    transposed_.resize(static_cast<std::size_t>(members));
+    for (Buffer<T>& panel : transposed_)
+        if (panel.size() == 0)
+            panel = Buffer<T>(2 * kernels_.lanes * round_up(network_.widest(), kernels_.lanes));
+    if (batch_size <= row_loss_.size()) return;
     activations_.clear();
     slopes_.clear();
     deltas_.clear();
-    transposed_.clear();
     for (std::size_t l = 0; l < depth; ++l) activations_.emplace_back(batch_size * stride(l));
     for (std::size_t l = 0; l + 1 < depth; ++l) {
         deltas_.emplace_back(batch_size * stride(l));
         slopes_.emplace_back(keeps_slope(l) ? batch_size * stride(l) : 0);
     }
-    for (int m = 0; m < members; ++m)
-        transposed_.emplace_back(2 * kernels_.lanes * round_up(network_.widest(), kernels_.lanes));
     row_loss_ = Buffer<double>(batch_size);
     row_hit_ = Buffer<double>(batch_size);
 }

@@ -64,7 +64,8 @@ template <class T>
 int Trainer<T>::prepare(const Dataset<T>& data, Index batch_size) {
     const std::size_t depth = network_.layers.size();
     const Index entries = most_entries(data, batch_size);
-    for (Batch<T>& batch : batches_) batch = Batch<T>(network_, data, batch_size, entries);
+    for (Batch<T>& batch : batches_)
+        if (!batch.has_room(data, batch_size, entries)) batch = Batch<T>(network_, data, batch_size, entries);
     squares_.clear();
     for (std::size_t l = 0; options_.alpha > 0 && l < depth; ++l) {
         const Layer<T>& layer = network_.layers[l];
