@@ -141,7 +141,7 @@ class MLPClassifier(Classifier):
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
     history_ : dict of str to list of float
         What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
-        penalty), 'accuracy', 'learning_rate', 'seconds' (with 'lbfgs' only the first). With a
+        penalty), 'accuracy', 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a
         validation set also 'val_loss' (without the penalty), 'val_accuracy' and the scorer's
         value ('val_' and its name, or 'val_score').
     loss_ : float

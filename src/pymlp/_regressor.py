@@ -133,7 +133,7 @@ class MLPRegressor(Regressor):
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
     history_ : dict of str to list of float
         What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
-        penalty), 'learning_rate', 'seconds' (with 'lbfgs' only the first). With a validation set
+        penalty), 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a validation set
         also 'val_loss' (without the penalty), 'val_r2' (for 'pinball' 'val_d2_pinball') and the
         scorer's value ('val_' and its name, or 'val_score').
     loss_ : float
