@@ -88,9 +88,9 @@ class Classifier(ClassifierMixin, BaseMLP):
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
             Validation set: scored after every epoch, and used by early stopping.
         y_val : array-like of shape (n_validation,) or (n_validation, n_labels), default=None
-            Its labels.
+            Labels of the validation set.
         sample_weight_val : array-like of shape (n_validation,), default=None
-            Its weights. `class_weight` does not apply to it.
+            Weights of the validation set. `class_weight` does not apply to it.
 
         Returns
         -------

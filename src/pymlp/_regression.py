@@ -54,9 +54,9 @@ class Regressor(RegressorMixin, BaseMLP):
         X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
             Validation set: scored after every epoch, and used by early stopping.
         y_val : array-like of shape (n_validation,) or (n_validation, n_targets), default=None
-            Its targets.
+            Targets of the validation set.
         sample_weight_val : array-like of shape (n_validation,), default=None
-            Its weights.
+            Weights of the validation set.
 
         Returns
         -------

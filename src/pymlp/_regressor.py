@@ -24,23 +24,25 @@ class MLPRegressor(Regressor):
     Parameters
     ----------
     loss : str, default='squared_error'
-        'squared_error' (half of it), 'absolute_error', 'huber', 'pinball' (quantiles), 'log_cosh',
-        and with an exponential output half the 'poisson' deviance (``y >= 0``) and half the
-        'gamma' deviance (``y > 0``).
+        'squared_error' (half of it), 'absolute_error', 'huber' [18]_, 'pinball' (quantiles) [3]_,
+        'log_cosh', and with an exponential output half the 'poisson' deviance (``y >= 0``) and
+        half the 'gamma' deviance (``y > 0``).
     hidden_layer_sizes : int or array-like of int of shape (n_hidden_layers,), default=(100,)
         Width of each hidden layer. ``()`` leaves them out: linear regression.
     activation : str or list of str of length n_hidden_layers, default='relu'
         Activation of the hidden layers, or of each: 'identity', 'logistic', 'tanh', 'relu',
-        'leaky_relu' (slope 0.01), 'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus',
-        'hard_sigmoid'.
+        'leaky_relu' (slope 0.01), 'elu' [4]_, 'selu' [5]_, 'gelu' [6]_, 'silu' [7]_, 'mish' [8]_,
+        'softplus', 'hard_sigmoid'.
     solver : str, default='adam'
         'lbfgs' is SciPy's quasi-Newton method on all samples at once. The others learn from
-        mini-batches: 'sgd' with momentum, 'adam' [2]_, 'adamw' and 'nadam' (Adam with decoupled
-        weight decay; with Nesterov's momentum), 'rmsprop', 'adagrad', 'lion'.
+        mini-batches: 'sgd' with momentum, 'adam' [2]_, 'adamw' (Adam with decoupled weight decay)
+        [9]_, 'nadam' (with Nesterov's momentum) [10]_, 'rmsprop' [11]_, 'adagrad' [12]_, 'lion'
+        [13]_.
     alpha : float, default=0.0001
-        Strength of the L2 penalty on the weights, divided by the weight of the mini-batch.
+        Strength of the L2 penalty on the weights (not the biases), at least 0. It is divided by
+        the weight of the mini-batch.
     batch_size : int or 'auto', default='auto'
-        Samples in a mini-batch; 'auto' is ``min(200, n_samples)``. 'lbfgs' takes all.
+        Samples in a mini-batch, at least 1; 'auto' is ``min(200, n_samples)``. 'lbfgs' takes all.
     learning_rate : str, Schedule or callable, default='constant'
         For any stochastic solver 'constant', 'cosine', 'exponential', 'step', 'one_cycle',
         'warm_up', an object of `pymlp.schedules`, or a function of the epoch (from 0) that
@@ -48,26 +50,26 @@ class MLPRegressor(Regressor):
         (``learning_rate_init / (t_ + 1) ** power_t``) and 'adaptive' (divided by 5 whenever
         progress stops), which the other solvers take for 'constant'.
     learning_rate_init : float, default=0.001
-        Initial learning rate, or what a schedule multiplies.
+        Initial learning rate, above 0, or what a schedule multiplies. Not for 'lbfgs'.
     power_t : float, default=0.5
-        Exponent of the 'invscaling' schedule.
+        Exponent of the 'invscaling' schedule of 'sgd', at least 0.
     max_iter : int, default=200
-        Maximum number of epochs, or of the iterations of 'lbfgs'.
+        Maximum number of epochs, or of the iterations of 'lbfgs'; at least 1.
     shuffle : bool, default=True
-        Draw a new order of the samples before each epoch.
+        Draw a new order of the samples before each epoch. Not for 'lbfgs'.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, the validation split, the order of the samples and the
         dropout. The same seed draws what scikit-learn draws.
     tol : float, default=1e-4
-        Improvement of the loss (of the validation score with early stopping) that counts; for
-        'lbfgs' the gradient at which it stops.
+        Improvement of the loss (of the validation score with early stopping) that counts, at
+        least 0; for 'lbfgs' the gradient's largest element at which it stops.
     verbose : bool, default=False
-        Print the loss of each epoch.
+        Print the loss of each epoch, or iteration of 'lbfgs'.
     warm_start : bool or 'full', default=False
         Start `fit` from the previous weights, with 'full' also from the solver's moments and
         the schedule's position.
     momentum : float, default=0.9
-        Momentum of 'sgd', between 0 and 1.
+        Momentum of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default=True
         Use Nesterov's momentum in 'sgd'.
     early_stopping : bool, default=False
@@ -75,42 +77,49 @@ class MLPRegressor(Regressor):
         best weights. The set is `X_val` if given to `fit`, otherwise a part of the training set.
         'lbfgs' ignores it.
     validation_fraction : float, default=0.1
-        Part of the training set held out for early stopping.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of the moments, in [0, 1): both in 'adam', 'adamw', 'nadam' and 'lion', `beta_2` in
-        'rmsprop'.
+        Part of the training set held out for early stopping without `X_val`, in (0, 1).
+    beta_1 : float, default=0.9
+        Share of itself that the mean of the gradients keeps in a step of 'adam', 'adamw' and
+        'nadam', in [0, 1); for 'lion' its share of the step.
+    beta_2 : float, default=0.999
+        Share of itself that the mean of their squares keeps in a step of 'adam', 'adamw', 'nadam'
+        and 'rmsprop', in [0, 1); for 'lion' that of the mean of the gradients.
     epsilon : float, default=1e-8
-        Added to the denominator in the solvers that divide by a root of squares.
-    n_iter_no_change : int, default=10
-        Epochs without improvement by `tol` that are tolerated.
+        Added to the denominator, above 0, in the solvers that divide by a root of squares: 'adam',
+        'adamw', 'nadam', 'rmsprop', 'adagrad'.
+    n_iter_no_change : int or inf, default=10
+        Epochs without improvement by `tol` that are tolerated, at least 1. Not for 'lbfgs'.
     max_fun : int, default=15000
-        Maximum number of the loss's evaluations in 'lbfgs'.
+        Maximum number of the loss's evaluations in 'lbfgs', at least 1.
     quantile : float or list of float, default=0.5
         What 'pinball' estimates, in (0, 1); of a list, in ascending order, all at once.
     huber_delta : float, default=1.0
-        Error at which 'huber' turns from squared to absolute.
+        Error, above 0, at which 'huber' turns from squared to absolute.
     dropout : float or list of float of length n_hidden_layers, default=0.0
-        Share of a hidden layer's outputs that training sets to 0 (the others are divided by
-        ``1 - dropout``). Not for 'lbfgs'.
+        Share of a hidden layer's outputs that training sets to 0, in [0, 1) [14]_; the others are
+        divided by ``1 - dropout``. Not for 'lbfgs'.
     init : str or callable, default='sklearn'
-        Initial weights: 'sklearn' [1]_, 'he_normal', 'he_uniform', 'glorot_normal',
-        'glorot_uniform', 'lecun_normal', 'lecun_uniform', 'orthogonal', or a function
-        ``(n_in, n_out, random_state)`` that returns an array of shape (n_in, n_out). Biases start
-        from 0 but for 'sklearn'.
+        Initial weights: 'sklearn' [1]_, 'he_normal', 'he_uniform' [15]_, 'glorot_normal',
+        'glorot_uniform' [1]_, 'lecun_normal', 'lecun_uniform' [16]_, 'orthogonal' [17]_, or a
+        function ``(n_in, n_out, random_state)`` that returns an array of shape (n_in, n_out).
+        Biases start from 0 but for 'sklearn'.
     weight_decay : float, default=0.01
-        Decoupled decay of the weights, times the learning rate, in 'adamw' and 'lion'.
+        Decoupled decay of the weights, times the learning rate, in 'adamw' and 'lion'; at least
+        0. It comes beside `alpha`.
     clip_norm : float or None, default=None
-        Norm of the gradient above which it is scaled down to it. Not for 'lbfgs'.
+        Norm of the loss's gradient, over all layers, above which it is scaled down to it. The
+        penalty is added after that. Not for 'lbfgs'.
     ema_decay : float or None, default=None
         Predict with a moving average of the weights that keeps this share of itself in each
-        mini-batch, but in the t-th no more than ``(1 + t) / (10 + t)``, so that it leaves the
-        initial weights soon. Not for 'lbfgs'.
+        mini-batch, in (0, 1). In step t at most ``(1 + t) / (10 + t)``, so that it soon leaves
+        the initial weights. Not for 'lbfgs'.
     scoring : str, callable or None, default=None
         What early stopping follows on the validation set: None is `score`, 'loss' the validation
-        loss, otherwise a scorer as in scikit-learn's model selection.
+        loss, otherwise a scorer as in scikit-learn's model selection, which is recorded in
+        `history_` without early stopping, too.
     n_threads : int or None, default=None
-        Threads; None follows OpenMP (``OMP_NUM_THREADS``, threadpoolctl). Results do not depend
-        on it, to the last bit.
+        Threads, at least 1; None follows OpenMP (``OMP_NUM_THREADS``, threadpoolctl). Results do
+        not depend on it, to the last bit.
     precision : {'float32', 'float64'} or None, default=None
         Type of the arithmetic and of the weights; None follows X.
 
@@ -121,26 +130,26 @@ class MLPRegressor(Regressor):
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
     averaged_coefs_, averaged_intercepts_ : list of ndarray
-        Their moving averages, which predict; only with `ema_decay`.
+        Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
     history_ : dict of str to list of float
-        One value an epoch: 'loss' (with the penalty), 'learning_rate', 'seconds', and
-        with a validation set 'val_loss' (without the penalty), 'val_r2' (for 'pinball'
-        'val_d2_pinball') and the scorer's value ('val_' and its name, or 'val_score'). With
-        'lbfgs' one an iteration.
+        What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
+        penalty), 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a validation set
+        also 'val_loss' (without the penalty), 'val_r2' (for 'pinball' 'val_d2_pinball') and the
+        scorer's value ('val_' and its name, or 'val_score').
     loss_ : float
-        Loss of the last epoch.
+        Loss of the last epoch; with 'lbfgs' that of the final weights.
     loss_curve_ : list of float
         Loss of each epoch; not with 'lbfgs', as in scikit-learn.
     best_loss_ : float or None
-        Lowest loss; None with early stopping.
+        Lowest loss; None with early stopping. Not with 'lbfgs', like the next two.
     validation_scores_ : list of float or None
         What early stopping followed, by epoch; None without it.
     best_validation_score_ : float or None
         The best of them.
     n_iter_ : int
-        Epochs run.
+        Epochs run in the last call, or iterations of 'lbfgs'.
     t_ : int
-        Training samples seen.
+        Training samples seen; 0 with 'lbfgs'.
     n_layers_, n_outputs_ : int
         Layers, input included, and outputs of the network.
     out_activation_ : str
@@ -165,6 +174,28 @@ class MLPRegressor(Regressor):
     .. [1] Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
        networks", AISTATS 2010.
     .. [2] Kingma & Ba, "Adam: A method for stochastic optimization", arXiv:1412.6980 (2015).
+    .. [3] Koenker & Bassett, "Regression quantiles", Econometrica 46 (1978).
+    .. [4] Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by
+       exponential linear units (ELUs)", ICLR 2016.
+    .. [5] Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
+    .. [6] Hendrycks & Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415 (2016).
+    .. [7] Elfwing, Uchibe & Doya, "Sigmoid-weighted linear units for neural network function
+       approximation in reinforcement learning", Neural Networks 107 (2018).
+    .. [8] Misra, "Mish: A self regularized non-monotonic activation function", BMVC 2020.
+    .. [9] Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019.
+    .. [10] Dozat, "Incorporating Nesterov momentum into Adam", ICLR 2016, workshop.
+    .. [11] Tieleman & Hinton, "Neural networks for machine learning", lecture 6.5 (2012).
+    .. [12] Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning and stochastic
+       optimization", JMLR 12 (2011).
+    .. [13] Chen et al., "Symbolic discovery of optimization algorithms", NeurIPS 2023.
+    .. [14] Srivastava et al., "Dropout: A simple way to prevent neural networks from overfitting",
+       JMLR 15 (2014).
+    .. [15] He et al., "Delving deep into rectifiers", ICCV 2015.
+    .. [16] LeCun et al., "Efficient backprop", in "Neural networks: Tricks of the trade" (1998).
+    .. [17] Saxe, McClelland & Ganguli, "Exact solutions to the nonlinear dynamics of learning in
+       deep linear neural networks", ICLR 2014.
+    .. [18] Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics
+       35 (1964).
 
     Examples
     --------

@@ -1,6 +1,8 @@
 """Learning rates that follow a plan, epoch by epoch: values of the parameter `learning_rate`.
 
-A name such as ``'cosine'`` stands for the class with its defaults, over `max_iter` epochs.
+The rate of an epoch is `learning_rate_init` times the schedule's factor. A name ('cosine',
+'exponential', 'step', 'one_cycle', 'warm_up') stands for the class with its defaults. A schedule is
+planned over `max_iter` epochs; a fit that stops early has gone only part of the way.
 """
 
 import math
@@ -69,6 +71,12 @@ class Exponential(Schedule):
     ----------
     decay : float, default=0.95
         In (0, 1].
+
+    Examples
+    --------
+    >>> from pymlp.schedules import Exponential
+    >>> [Exponential(decay=0.5)(epoch, 4) for epoch in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
     """
 
     decay: float = 0.95
@@ -90,7 +98,13 @@ class Step(Schedule):
     decay : float, default=0.1
         In (0, 1].
     every : int or None, default=None
-        Epochs at one rate; None is a third of them all.
+        Epochs at one rate, at least 1; None is a third of them all.
+
+    Examples
+    --------
+    >>> from pymlp.schedules import Step
+    >>> [Step(decay=0.5, every=2)(epoch, 6) for epoch in range(6)]
+    [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     decay: float = 0.1
@@ -122,6 +136,12 @@ class OneCycle(Schedule):
     ----------
     .. [1] Smith & Topin, "Super-convergence: very fast training of neural networks using large
        learning rates", arXiv:1708.07120 (2017).
+
+    Examples
+    --------
+    >>> from pymlp.schedules import OneCycle
+    >>> [round(OneCycle(rise=0.5, start=0.1)(epoch, 5), 2) for epoch in range(5)]
+    [0.1, 0.55, 1.0, 0.5, 0.0]
     """
 
     rise: float = 0.3
@@ -149,9 +169,15 @@ class WarmUp(Schedule):
     Parameters
     ----------
     epochs : int, default=5
-        Length of the rise; its last epoch has the full rate.
+        Length of the rise, at least 1; its last epoch has the full rate.
     then : Schedule or None, default=None
-        What the remaining epochs follow.
+        What the remaining epochs follow; None stays at 1.
+
+    Examples
+    --------
+    >>> from pymlp.schedules import Step, WarmUp
+    >>> [WarmUp(epochs=4, then=Step(decay=0.5, every=1))(epoch, 7) for epoch in range(7)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.25]
     """
 
     epochs: int = 5
