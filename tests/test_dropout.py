@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threefry import threefry, words
 
 from pymlp import _core
 
@@ -13,7 +14,6 @@ kernels = _core.kernels
 Array = NDArray[Any]
 
 FASTEST = _core.available_isas()[-1]
-ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24]
 
 every_kernel = [
     pytest.mark.parametrize("isa", _core.available_isas()),
@@ -25,29 +25,6 @@ def for_every_kernel(test: Any) -> Any:
     for mark in every_kernel:
         test = mark(test)
     return test
-
-
-def threefry(key: tuple[int, int], first: Array, second: Array) -> tuple[Array, Array]:
-    """Threefry-2x32-13 (Salmon et al., 2011), written from its definition, in 64-bit integers."""
-    mask = 2**32 - 1
-    keys = [*key, key[0] ^ key[1] ^ 0x1BD11BDA]
-    x, y = (first + keys[0]) & mask, (second + keys[1]) & mask
-    for i in range(13):
-        x = (x + y) & mask
-        r = ROTATIONS[i % 8]
-        y = ((y << r) & mask | y >> (32 - r)) ^ x
-        if i % 4 == 3:
-            s = i // 4 + 1
-            x, y = (x + keys[s % 3]) & mask, (y + keys[(s + 1) % 3] + s) & mask
-    return x, y
-
-
-def words(key: int, rows: int, columns: int, first_row: int = 0, first_column: int = 0) -> Array:
-    """The random word of each element: (rows, columns)."""
-    r = np.arange(first_row, first_row + rows)[:, None]
-    c = np.arange(first_column, first_column + columns)[None, :]
-    even, odd = threefry((key & 0xFFFFFFFF, key >> 32), *np.broadcast_arrays(c, r // 2))
-    return np.where(r % 2 == 0, even, odd)
 
 
 def kept(key: int, rate: float, rows: int, columns: int) -> Array:

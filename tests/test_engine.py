@@ -229,7 +229,7 @@ def test_average_of_the_weights(solver: str) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradient_with_dropout(activation: str) -> None:
-    case = Case("squared_error", (40, 30))
+    case = Case("squared_error", (12, 9))
     options: dict[str, Any] = {"activations": [activation] * 2, "dropout": [0.5, 0.2], "seed": 3}
 
     def dropped(parameters: Parameters) -> float:  # the first step's masks, no step taken

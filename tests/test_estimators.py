@@ -15,14 +15,11 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-import sklearn
 from sklearn import neural_network
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_regression
 from sklearn.metrics import log_loss, mean_squared_error, r2_score
-from sklearn.model_selection import GridSearchCV, train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import train_test_split
 
 import pymlp
 from pymlp import MLPClassifier, MLPRegressor
@@ -351,25 +348,6 @@ def test_a_forked_child_fits_and_predicts() -> None:
         child.kill()
         child.join()
     np.testing.assert_array_equal(build("MLPRegressor", n_threads=2).fit(X, Y).predict(X), expected)
-
-
-def test_grid_search_in_two_processes() -> None:
-    grid = {"hidden_layer_sizes": [(), (9,)], "alpha": [1e-4, 1e4]}
-    clf = build("MLPClassifier", max_iter=30, learning_rate_init=0.02)
-    search = GridSearchCV(clf, grid, cv=2, n_jobs=2).fit(X, LABELS)
-    assert search.best_params_["alpha"] == 1e-4
-    assert search.best_score_ > 0.6
-
-
-def test_a_pipeline_transforms_the_validation_set() -> None:
-    with sklearn.config_context(enable_metadata_routing=True):
-        clf = build("MLPClassifier").set_fit_request(X_val=True, y_val=True)
-        pipeline = make_pipeline(StandardScaler(), clf, transform_input=["X_val"])
-        pipeline.fit(50 * X + 3, LABELS, X_val=50 * X_VAL + 3, y_val=LABELS[150:])
-    scaled = StandardScaler().fit_transform(50 * X + 3)
-    direct = build("MLPClassifier").fit(scaled, LABELS, X_val=scaled[150:], y_val=LABELS[150:])
-    assert clf.history_["val_loss"] == pytest.approx(direct.history_["val_loss"])
-    np.testing.assert_allclose(weights(clf), weights(direct))
 
 
 # It learns

@@ -1,10 +1,17 @@
-"""solver='lbfgs' takes scikit-learn's path: the same weights, iterations, loss and warnings."""
+"""solver='lbfgs' takes scikit-learn's path: the same weights, iterations, loss and warnings.
+
+The products' sums are rounded in another order, and L-BFGS divides by differences of close
+gradients, so that what rounding leaves grows with the iterations. After 15 of them the weights were
+up to 4e-11 apart (the losses 1e-12, relative), after 60 up to 2e-3. Fits are therefore short here
+and compared to 1e-8, and long ones where the problem is convex and has one solution.
+"""
 
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
 
@@ -27,7 +34,7 @@ EVERY_ESTIMATOR = pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegres
 QUIET = pytest.mark.filterwarnings("ignore:lbfgs failed:sklearn.exceptions.ConvergenceWarning")
 
 
-def fit_both(task: str, *fit_args: Any, **params: Any) -> tuple[Any, Any]:
+def fit_both(task: str, *fit_args: Any, rows: Any = X, **params: Any) -> tuple[Any, Any]:
     name, y, task_params = TASKS[task]
     defaults = {"hidden_layer_sizes": (7,), "max_iter": 15, "random_state": 0}
     results = []
@@ -35,7 +42,7 @@ def fit_both(task: str, *fit_args: Any, **params: Any) -> tuple[Any, Any]:
         model = getattr(module, name)(solver="lbfgs", **defaults | task_params | params)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            model.fit(X, y, *fit_args)
+            model.fit(rows, y, *fit_args)
         model.warned_ = [(w.category, str(w.message)) for w in caught]
         results.append(model)
     return results[0], results[1]
@@ -43,15 +50,18 @@ def fit_both(task: str, *fit_args: Any, **params: Any) -> tuple[Any, Any]:
 
 def assert_same(ours: Any, theirs: Any) -> None:
     assert ours.n_iter_ == theirs.n_iter_
-    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-7)
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-10)
     assert ours.out_activation_ == theirs.out_activation_
     for name in ("t_", "n_outputs_", "n_layers_"):
         assert getattr(ours, name) == getattr(theirs, name), name
     for actual, expected in zip(
         ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
     ):
-        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
-    np.testing.assert_array_equal(ours.predict(X).shape, theirs.predict(X).shape)
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-8)
+    predict = "predict_proba" if hasattr(theirs, "predict_proba") else "predict"
+    np.testing.assert_allclose(getattr(ours, predict)(X), getattr(theirs, predict)(X), rtol=1e-6)
+    if theirs.predict(X).dtype.kind != "f":
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
     assert ours.warned_ == theirs.warned_
     for name in ("loss_curve_", "best_loss_", "validation_scores_"):
         assert hasattr(ours, name) == hasattr(theirs, name), name
@@ -86,6 +96,23 @@ def test_same_options(task: str, params: dict[str, Any]) -> None:
     assert_same(*fit_both(task, activation="tanh", **params))
 
 
+@EVERY_TASK
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
+def test_sparse(container: Any, task: str) -> None:
+    weight = np.arange(90) % 4 / 2
+    assert_same(*fit_both(task, weight, rows=container(X * (X > 0.3)), alpha=0.1))
+
+
+@EVERY_TASK
+def test_the_optimum_of_a_convex_problem(task: str) -> None:
+    params = {"hidden_layer_sizes": (), "alpha": 0.1, "max_iter": 500, "tol": 1e-7}
+    ours, theirs = fit_both(task, **params)
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-8)
+    # either gradient is 1e-7 at most, and grows by alpha / 90 rows at least away from the optimum
+    for a, b in zip(ours.coefs_, theirs.coefs_, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2 * 1e-7 * 90 / 0.1)
+
+
 @QUIET
 @EVERY_ESTIMATOR
 def test_warm_start_goes_on_from_the_weights(estimator: Any) -> None:
@@ -95,9 +122,8 @@ def test_warm_start_goes_on_from_the_weights(estimator: Any) -> None:
     models = [e(hidden_layer_sizes=(7,), random_state=0, **params) for e in (estimator, other)]
     for model in models:
         model.fit(X, y).fit(X, y)
-        model.n_fits_ = 2
-    np.testing.assert_allclose(models[0].coefs_[0], models[1].coefs_[0], atol=1e-6)
-    assert models[0].loss_ == pytest.approx(models[1].loss_, rel=1e-7)
+    np.testing.assert_allclose(models[0].coefs_[0], models[1].coefs_[0], rtol=0, atol=1e-8)
+    assert models[0].loss_ == pytest.approx(models[1].loss_, rel=1e-10)
 
 
 @EVERY_TASK

@@ -117,13 +117,13 @@ class MLPClassifier(Classifier):
         penalty is added after that. Not for 'lbfgs'.
     ema_decay : float or None, default=None
         Predict with a moving average of the weights that keeps this share of itself in each
-<<<<<<< HEAD
+    <<<<<<< HEAD
         mini-batch, but in the t-th no more than ``(1 + t) / (10 + t)``, so that it leaves the
         initial weights soon. Not for 'lbfgs'.
-=======
+    =======
         mini-batch, in (0, 1). In step t at most ``(1 + t) / (10 + t)``, so that it soon leaves
         the initial weights. Not for 'lbfgs'.
->>>>>>> docs
+    >>>>>>> docs
     scoring : str, callable or None, default=None
         What early stopping follows on the validation set: None is `score`, 'loss' the validation
         loss, otherwise a scorer as in scikit-learn's model selection, which is recorded in
