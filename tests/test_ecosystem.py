@@ -25,10 +25,12 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
+    KFold,
     cross_val_predict,
     cross_val_score,
     learning_curve,
@@ -180,6 +182,45 @@ def test_cross_validation(container: Any) -> None:
         )
     for ours, theirs in zip(*results, strict=True):
         assert_close(ours, theirs)
+
+
+SEVERAL = np.c_[NAMES, np.where(X[:, 2] > 0, "x", "y")]
+OWN_ANSWERS: dict[str, tuple[Any, np.ndarray, str]] = {
+    "hinge": (classifier(pymlp, loss="hinge"), NAMES, "decision_function"),
+    "several labels": (classifier(pymlp), SEVERAL, "predict_proba"),
+    "names of several": (classifier(pymlp), SEVERAL, "predict"),
+    "quantiles": (regressor(pymlp, loss="pinball", quantile=[0.1, 0.5, 0.9]), Y, "predict"),
+}
+
+
+@pytest.mark.parametrize("case", OWN_ANSWERS)
+def test_cross_validation_of_what_only_ours_answer(case: str) -> None:
+    model, y, method = OWN_ANSWERS[case]
+    folds = KFold(3)
+    predicted = cross_val_predict(model, X, y, cv=folds, method=method)
+    scores = cross_val_score(model, X, y, cv=folds)
+    for score, (train, test) in zip(scores, folds.split(X), strict=True):
+        fold = clone(model).fit(X[train], y[train])
+        answers = getattr(fold, method)(X[test])
+        if isinstance(answers, list):  # one a label
+            for a, b in zip(predicted, answers, strict=True):
+                np.testing.assert_array_equal(a[test], b)
+        else:
+            np.testing.assert_array_equal(predicted[test], answers)
+        assert score == fold.score(X[test], y[test])
+
+
+def test_hinge_in_stacking_and_calibration() -> None:
+    """Neither needs probabilities: both take the scores."""
+    hinge = classifier(pymlp, loss="hinge").fit(X, NAMES)
+    stack = StackingClassifier([("mlp", hinge)], LogisticRegression(), cv="prefit").fit(X, NAMES)
+    scores = hinge.decision_function(X)
+    expected = LogisticRegression().fit(scores, NAMES).predict_proba(X=scores)
+    np.testing.assert_allclose(stack.predict_proba(X), expected, rtol=1e-9)
+    low = classifier(pymlp, loss="hinge").fit(X, NAMES == "low")
+    calibrated = CalibratedClassifierCV(FrozenEstimator(low)).fit(X, NAMES == "low")
+    order = np.argsort(low.decision_function(X))  # Platt's sigmoid rises with the score
+    assert (np.diff(calibrated.predict_proba(X)[order, 1]) >= 0).all()
 
 
 @EVERY_ESTIMATOR
