@@ -72,3 +72,9 @@ def test_wrong_class_weights(case: str) -> None:
     y, class_weight, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         build(class_weight=class_weight).fit(X, y)
+
+
+@pytest.mark.parametrize("weights", [{"a": -1, "b": 1}, dict.fromkeys("abc", 0), {"a": np.nan}])
+def test_weights_that_cannot_be(weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="'class_weight' parameter must give finite weights >= 0"):
+        MLPClassifier(class_weight=weights).fit(X, NAMES)

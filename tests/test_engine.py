@@ -69,7 +69,8 @@ class Case:
         defaults |= {"dropout": [0.0] * self.n_hidden, "seed": 0, "batch_size": N, "n_threads": 2}
         defaults |= {"momentum": 0.0, "nesterov": False}
         defaults |= {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
-        return Engine(parameters.copy(), Optimizer("sgd", 1.0), **(defaults | options))
+        options = defaults | options
+        return Engine(parameters.copy(), Optimizer(options.pop("solver", "sgd"), 1.0), **options)
 
     def step(self, data: Samples | None = None, **options: Any) -> Parameters:
         """What one epoch subtracts from the parameters."""
@@ -320,3 +321,13 @@ def test_bad_sparse_samples() -> None:
             bad = bad.tocsc()
         with pytest.raises((TypeError, ValueError), match=message):
             case.engine().run_epoch(case.data._replace(X=bad), None, 1.0)
+
+
+def test_taken_moments_are_missed() -> None:
+    case = Case("squared_error")
+    for solver, take in [("adam", "take_second_moments"), ("sgd", "take_first_moments")]:
+        engine = case.engine(solver=solver)
+        moment = case.parameters.empty()
+        getattr(engine._trainer, take)(moment.coefs, moment.intercepts)
+        with pytest.raises(ValueError, match="moments have been taken"):
+            engine.run_epoch(case.data, None, 1.0)

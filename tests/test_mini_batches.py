@@ -157,3 +157,35 @@ def test_every_solver_learns(precision: str, solver: str) -> None:
     clf = MLPClassifier((12,), solver=solver, precision=precision, learning_rate_init=rate)
     clf.set_params(batch_size=20, max_iter=80, random_state=0).fit(X, Y > 0)
     assert clf.score(X, Y > 0) > 0.9
+
+
+def test_an_average_is_not_older_than_its_network() -> None:
+    reg = build(ema_decay=0.9, max_iter=1, warm_start=True).fit(X, Y)
+    assert reg.n_averaged_ == 4
+    reg.set_params(ema_decay=None, max_iter=50).fit(X, Y)
+    assert not hasattr(reg, "averaged_coefs_")
+    score = reg.score(X, Y)
+    assert reg.set_params(ema_decay=0.9).score(X, Y) == score
+    reg.set_params(max_iter=1).fit(X, Y)
+    assert reg.score(X, Y) > score - 0.1
+
+
+def test_a_trained_average_stays_slow_with_a_new_optimizer() -> None:
+    reg = build(ema_decay=0.999, max_iter=300, warm_start=True, tol=0.0, n_iter_no_change=300)
+    before = reg.fit(X, Y).averaged_coefs_[0].copy()
+    after = reg.set_params(max_iter=1, learning_rate_init=0.1).fit(X, Y)
+    assert reg.n_averaged_ == 1204
+    moved = np.abs(after.averaged_coefs_[0] - before).max()
+    assert moved < 0.02 * np.abs(after.coefs_[0] - before).max()
+
+
+@pytest.mark.parametrize("loss", ["gamma", "poisson"])
+def test_a_huge_float32_gradient_is_clipped(loss: str) -> None:
+    huge = np.full(80, 1e22)
+    reg = MLPRegressor(loss=loss, solver="sgd", momentum=0.0, learning_rate_init=1.0, max_iter=1)
+    reg.set_params(clip_norm=1.0, alpha=0.0, random_state=0, batch_size=80)
+    start = MLPRegressor(loss=loss, solver="sgd", learning_rate_init=1e-30, random_state=0)
+    start.set_params(max_iter=1, alpha=0.0, batch_size=80)
+    models = [model.fit(X.astype(np.float32), huge) for model in (reg, start)]
+    a, b = (np.concatenate([w.ravel() for w in m.coefs_ + m.intercepts_]) for m in models)
+    assert np.linalg.norm(a.astype(float) - b) == pytest.approx(1.0, rel=1e-5)

@@ -135,3 +135,18 @@ def test_another_loss_is_of_no_account_before_another_fit(loss: str) -> None:
     expected = reg.predict(X)
     for other in FORMULAS:
         np.testing.assert_array_equal(reg.set_params(loss=other).predict(X), expected)
+
+
+def test_the_score_is_that_of_the_fitted_quantiles() -> None:
+    reg = MLPRegressor(loss="pinball", quantile=0.1, max_iter=5, random_state=0).fit(X, Y)
+    score = reg.score(X, Y)
+    for later in ({"quantile": 0.9}, {"quantile": [0.1, 0.9]}, {"loss": "huber"}):
+        assert reg.set_params(**later).score(X, Y) == score
+    several = MLPRegressor(loss="pinball", quantile=[0.1, 0.9], max_iter=5, random_state=0)
+    score = several.fit(X, Y).score(X, Y)
+    assert several.set_params(loss="squared_error").score(X, Y) == score
+
+
+def test_gamma_targets_that_round_to_zero() -> None:
+    with pytest.raises(ValueError, match="y > 0 in float32"):
+        MLPRegressor(loss="gamma").fit(X.astype(np.float32), np.full(len(X), 1e-50))

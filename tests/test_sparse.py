@@ -112,3 +112,20 @@ def test_wrong_values() -> None:
         build().fit(rows, LABELS)
     with pytest.raises(ValueError, match="3 features"):
         build().fit(X, LABELS).predict(sparse.csr_array(X[:, :3]))
+
+
+def test_indices_and_values_as_they_may_lie_in_memory() -> None:
+    plain = sparse.csr_matrix(X)
+    expected = MLPRegressor(hidden_layer_sizes=(6,), max_iter=3, random_state=0).fit(plain, Y)
+    views = plain.copy()
+    views.data, views.indices = (np.repeat(a, 2)[::2] for a in (plain.data, plain.indices))
+    mixed = plain.copy()
+    mixed.indptr = plain.indptr.astype(np.int64)
+    swapped = plain.copy()
+    swapped.indices = plain.indices.astype(plain.indices.dtype.newbyteorder())
+    for odd in (views, mixed, swapped):
+        before = odd.indices, odd.indptr, odd.data
+        reg = MLPRegressor(hidden_layer_sizes=(6,), max_iter=3, random_state=0).fit(odd, Y)
+        np.testing.assert_array_equal(reg.coefs_[0], expected.coefs_[0])
+        np.testing.assert_array_equal(reg.predict(odd), expected.predict(plain))
+        assert all(a is b for a, b in zip(before, (odd.indices, odd.indptr, odd.data), strict=True))

@@ -1,7 +1,9 @@
 """The optimizer's and the estimator's state survive what a fit may meet."""
 
+import copy
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
@@ -105,3 +107,58 @@ def test_warnings_point_at_the_caller() -> None:
         reg.fit(X, Y)
     assert len(caught) == 2  # batch_size clipped, max_iter reached
     assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rejected_epoch_leaves_no_moments(solver: str, dtype: type) -> None:
+    """The loss overflows, the gradient and hence the moments do not."""
+    reg = MLPRegressor(hidden_layer_sizes=(10,), solver=solver, random_state=0)
+    for _ in range(10):
+        reg.partial_fit(X.astype(dtype), Y)
+    before, score = moments(reg), reg.score(X, Y)
+    outlier = Y.copy()
+    outlier[7] = np.sqrt(np.finfo(dtype).max) * 10
+    with pytest.raises(ValueError, match="epoch 1"):
+        reg.partial_fit(X.astype(dtype), outlier)
+    np.testing.assert_array_equal(moments(reg), before)
+    assert reg.partial_fit(X.astype(dtype), Y).score(X, Y) > score - 0.2
+
+
+def test_moments_of_a_memory_mapped_model(tmp_path: Any) -> None:
+    reg = MLPRegressor(hidden_layer_sizes=(10,), random_state=0).partial_fit(X, Y)
+    joblib.dump(reg, tmp_path / "model")
+    mapped = joblib.load(tmp_path / "model", mmap_mode="r")
+    np.testing.assert_array_equal(
+        mapped.partial_fit(X, Y).coefs_[0], reg.partial_fit(X, Y).coefs_[0]
+    )
+
+
+def test_a_shallow_copy_trains_its_own_moments() -> None:
+    reg = MLPRegressor(hidden_layer_sizes=(10,), random_state=0).partial_fit(X, Y)
+    before = moments(reg)
+    copy.copy(reg).partial_fit(X, Y)
+    np.testing.assert_array_equal(moments(reg), before)
+
+
+def test_a_refused_call_leaves_the_optimizer() -> None:
+    reg = MLPRegressor(hidden_layer_sizes=(10,), random_state=0)
+    reg.partial_fit(X.astype(np.float32), Y)
+    reg.set_params(warm_start="full", precision="float64")
+    with pytest.raises(ValueError, match="X_val"):
+        reg.fit(X, Y, X_val=X[:, :2], y_val=Y)
+    assert reg._optimizer.is_kept
+    assert reg._optimizer.moments[0].coefs[0].dtype == np.float32
+
+
+def test_moments_of_another_network_are_not_taken_up() -> None:
+    reg = MLPRegressor(hidden_layer_sizes=(10,), random_state=0).partial_fit(X, Y)
+    wider = MLPRegressor(hidden_layer_sizes=(12,), random_state=0).partial_fit(X, Y)
+    reg.coefs_, reg.intercepts_ = wider.coefs_, wider.intercepts_
+    reg.set_params(hidden_layer_sizes=(12,)).partial_fit(X, Y)
+    assert reg._optimizer.moments[0].coefs[0].shape == (6, 12)
+
+
+def test_weights_that_round_to_zero() -> None:
+    with pytest.raises(ValueError, match="non-zero number in float32"):
+        MLPRegressor().fit(X.astype(np.float32), Y, sample_weight=np.full(100, 1e-300))

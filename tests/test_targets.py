@@ -200,7 +200,7 @@ def test_another_kind_of_labels(before: str, after: str) -> None:
 
 
 def test_an_indicator_needs_as_many_classes_as_columns() -> None:
-    with pytest.raises(ValueError, match="with 3 columns"):
+    with pytest.raises(ValueError, match="columns' numbers"):
         build().partial_fit(X, INDICATOR, classes=[0, 1, 2])
 
 
@@ -261,3 +261,10 @@ def test_smoothing_of_three_classes() -> None:
 def test_smoothing_is_for_the_log_loss(loss: str) -> None:
     with pytest.raises(ValueError, match=r"'label_smoothing' .* loss='log_loss'"):
         build(loss=loss, label_smoothing=0.1).fit(X, COLOURS)
+
+
+def test_classes_announced_for_an_indicator_matrix() -> None:
+    with pytest.raises(ValueError, match="columns' numbers for label indicator targets, 0 to 3"):
+        build().partial_fit(X, INDICATOR, classes=["a", "b", "c", "d"])
+    clf = build().partial_fit(X, INDICATOR, classes=[0, 1, 2, 3])
+    clf.partial_fit(X, INDICATOR, classes=[0, 1, 2, 3])

@@ -217,3 +217,43 @@ def test_a_pipeline_passes_the_validation_set_on() -> None:
     expected = build(MLPClassifier, scoring="roc_auc").fit(**direct, sample_weight_val=WEIGHT)
     for name in ("val_loss", "val_roc_auc"):
         np.testing.assert_allclose(clf.history_[name], expected.history_[name])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_a_score_that_is_never_known() -> None:
+    with pytest.raises(ValueError, match="'val_r2', which is nan on the validation set"):
+        MLPRegressor(early_stopping=True).fit(X, Y, X_val=X[:1], y_val=Y[:1])
+    one_class = NAMES == "yes"
+    clf = MLPClassifier(early_stopping=True, scoring="roc_auc")
+    with pytest.raises(ValueError, match="'val_roc_auc', which is nan"):
+        clf.fit(X, NAMES, X_val=X[one_class], y_val=NAMES[one_class])
+
+
+def test_a_score_that_becomes_nan_is_no_progress() -> None:
+    seen: list[float] = []
+
+    def falling(model: Any, X: Any, y: Any) -> float:
+        seen.append(np.nan if len(seen) == 3 else float(len(seen)))
+        return seen[-1] if len(seen) <= 4 else np.nan
+
+    reg = MLPRegressor(early_stopping=True, scoring=falling, n_iter_no_change=5, random_state=0)
+    reg.fit(X, Y)
+    assert reg.n_iter_ == 9  # three epochs better, six that are not
+    assert reg.best_validation_score_ == 2.0
+
+
+@pytest.mark.parametrize("scoring", ["neg_max_error", lambda model, X, y: model.score(X, y)])
+def test_a_scorer_that_knows_no_weights(scoring: Any) -> None:
+    reg = MLPRegressor(early_stopping=True, scoring=scoring, max_iter=3, random_state=0)
+    reg.fit(X, Y, sample_weight=np.linspace(1, 2, 160))
+    assert len(reg.validation_scores_) == 3
+
+
+def test_class_weights_do_not_enter_the_score() -> None:
+    """Neither that of a set held out, nor that of a set given."""
+    scores = []
+    for weights in (None, {"no": 1.0, "yes": 1e-9}):
+        clf = MLPClassifier(early_stopping=True, max_iter=1, random_state=0, class_weight=weights)
+        clf.set_params(learning_rate_init=1e-12)
+        scores.append(clf.fit(X, NAMES).validation_scores_)
+    assert scores[0] == scores[1]

@@ -88,9 +88,18 @@ class BaseMLP(FittedNetwork, ABC):
         return laid_out(X), self._validate_target(y)
 
     def _samples(self, X: Any, y: Any, sample_weight: Array | None) -> Samples:
-        if sample_weight is not None:
-            sample_weight = np.require(sample_weight, X.dtype, ENGINE_LAYOUT)
-        return Samples(X, self._encode(y, X.dtype), sample_weight)
+        return Samples(X, self._encode(y, X.dtype), self._laid_out_weight(sample_weight, X.dtype))
+
+    @staticmethod
+    def _laid_out_weight(sample_weight: Array | None, dtype: Any) -> Array | None:
+        if sample_weight is None:
+            return None
+        # the engine counts numbers below the smallest normal one as 0
+        if not (sample_weight >= np.finfo(dtype).tiny).any():
+            raise ValueError(
+                f"Sample weights must contain at least one non-zero number in {np.dtype(dtype)}."
+            )
+        return np.require(sample_weight, dtype, ENGINE_LAYOUT)
 
     def _validation_set(self, X_val: Any, y_val: Any, sample_weight: Any, dtype: Any) -> Validation:
         try:
@@ -127,14 +136,16 @@ class BaseMLP(FittedNetwork, ABC):
                 raise ValueError("X_val and y_val must be given together.")
             if sample_weight_val is not None and X_val is None:
                 raise ValueError("sample_weight_val needs X_val and y_val.")
-            train = self._prepare(X, y, sample_weight, incremental=incremental)
+            train, weight = self._prepare(X, y, sample_weight, incremental=incremental)
             validation = None
             if X_val is not None:
                 validation = self._validation_set(X_val, y_val, sample_weight_val, train.X.dtype)
             rows = np.arange(train.X.shape[0], dtype=np.int64)
             if self._stops_early() and validation is None:
                 rows, held_out = hold_out(self, rows, train)
-                validation = Validation.held_out(self, train, X, y, held_out)
+                # weighed as a person would who scores these rows: without their classes' weights
+                plain = train._replace(weight=weight)
+                validation = Validation.held_out(self, plain, X, y, held_out)
             engine = self._new_engine(len(rows))
         except BaseException:
             # a call that is refused leaves the estimator as it was
@@ -160,13 +171,24 @@ class BaseMLP(FittedNetwork, ABC):
             if self.solver != "lbfgs":  # there the engine may be amid a line search
                 engine.keep()
         finally:
-            engine.close()
-            for kept, current in zip(best or [], engine.kept(), strict=False):
-                current.assign(kept)
+            self._take_over(engine, best)
         return self
 
-    def _prepare(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Samples:
-        """Validate the training set; set the attributes that a fit starts from."""
+    def _take_over(self, engine: Engine, best: list[Parameters] | None) -> None:
+        """End a fit: the engine's state becomes the estimator's, the best weights its own."""
+        engine.close()
+        if self.ema_decay is not None:
+            self.n_averaged_ = engine.averaged_steps
+        for kept, current in zip(best or [], engine.kept(), strict=False):
+            current.assign(kept)
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+    ) -> tuple[Samples, Array | None]:
+        """Validate the training set; set the attributes that a fit starts from.
+
+        Returns the samples, and their weights without those of their classes.
+        """
         hidden = self._hidden_units()
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         dtype: Any = self.precision or (np.float64, np.float32)
@@ -178,6 +200,7 @@ class BaseMLP(FittedNetwork, ABC):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         train = self._samples(X, y, self._weigh(sample_weight, y, incremental=incremental))
+        weight = self._laid_out_weight(sample_weight, X.dtype)
 
         units = [X.shape[1], *hidden, self.n_outputs_]
         self.n_layers_ = len(units)
@@ -196,11 +219,10 @@ class BaseMLP(FittedNetwork, ABC):
         optimizer = None
         if incremental or (self.warm_start == "full" and not first_pass):
             optimizer = getattr(self, "_optimizer", None)
-        if optimizer is None or optimizer.solver != self.solver:
+        if optimizer is None or not optimizer.fits(self.solver, self.coefs_):
             self._optimizer = self._new_optimizer()
-        self._optimizer.cast(X.dtype)
-        self._optimizer.is_kept = incremental
-        return train
+        self._optimizer = self._optimizer.going_on(X.dtype, is_kept=incremental)
+        return train, weight
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
         """Draw the parameters and forget the last fit."""
@@ -213,8 +235,7 @@ class BaseMLP(FittedNetwork, ABC):
         drawn = initialize(self.init, units, activations, self._random_state, dtype)
         self.coefs_: list[Array] = drawn.coefs
         self.intercepts_: list[Array] = drawn.intercepts
-        for name in ("averaged_coefs_", "averaged_intercepts_"):
-            self.__dict__.pop(name, None)
+        self._forget_average()
         self.history_ = {}
         if self.solver != "lbfgs":
             self.loss_curve_ = []
@@ -233,13 +254,21 @@ class BaseMLP(FittedNetwork, ABC):
         """Copy the parameters, so that nobody else's arrays are trained, and their average."""
         start = Parameters.checked(self.coefs_, self.intercepts_, units).cast(dtype).copy()
         self.coefs_, self.intercepts_ = start.coefs, start.intercepts
-        if self.ema_decay is not None:
-            mean = start
-            if hasattr(self, "averaged_coefs_"):
-                mean = Parameters.checked(self.averaged_coefs_, self.averaged_intercepts_, units)
-            mean = mean.cast(dtype).copy()
-            self.averaged_coefs_: list[Array] = mean.coefs
-            self.averaged_intercepts_: list[Array] = mean.intercepts
+        if self.ema_decay is None:
+            self._forget_average()
+            return
+        mean = start
+        if hasattr(self, "averaged_coefs_"):
+            mean = Parameters.checked(self.averaged_coefs_, self.averaged_intercepts_, units)
+        else:
+            self.n_averaged_ = 0
+        mean = mean.cast(dtype).copy()
+        self.averaged_coefs_: list[Array] = mean.coefs
+        self.averaged_intercepts_: list[Array] = mean.intercepts
+
+    def _forget_average(self) -> None:
+        for name in ("averaged_coefs_", "averaged_intercepts_", "n_averaged_"):
+            self.__dict__.pop(name, None)
 
     def _new_engine(self, n_samples: int) -> Engine:
         parameters = Parameters(self.coefs_, self.intercepts_)
@@ -251,6 +280,7 @@ class BaseMLP(FittedNetwork, ABC):
             parameters,
             self._optimizer,
             average=average,
+            averaged_steps=self.n_averaged_ if average is not None else 0,
             loss=self._engine_loss(),
             activations=self._activations(self.n_layers_ - 2),
             alpha=float(self.alpha),

@@ -355,6 +355,11 @@ class Classifier(ClassifierMixin, BaseMLP):
                 "weights as the class_weight parameter."
             )
         weights = self._target.class_weights(self.class_weight, y)
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise ValueError(
+                "The 'class_weight' parameter must give finite weights >= 0, not all of them 0. "
+                f"Got {self.class_weight!r} instead."
+            )
         return weights if sample_weight is None else sample_weight * weights
 
     def _stratify(self, train: Samples) -> Array | None:

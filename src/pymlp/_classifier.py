@@ -64,8 +64,8 @@ class MLPClassifier(Classifier):
     verbose : bool, default=False
         Print the loss of each epoch, or iteration of 'lbfgs'.
     warm_start : bool or 'full', default=False
-        Start `fit` from the previous weights, with 'full' also from the solver's moments and
-        the schedule's position.
+        Start `fit` from the previous weights, with 'full' also from the solver's moments, its
+        learning rate and the schedule's position.
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default=True
@@ -117,13 +117,8 @@ class MLPClassifier(Classifier):
         penalty is added after that. Not for 'lbfgs'.
     ema_decay : float or None, default=None
         Predict with a moving average of the weights that keeps this share of itself in each
-    <<<<<<< HEAD
-        mini-batch, but in the t-th no more than ``(1 + t) / (10 + t)``, so that it leaves the
-        initial weights soon. Not for 'lbfgs'.
-    =======
         mini-batch, in (0, 1). In step t at most ``(1 + t) / (10 + t)``, so that it soon leaves
         the initial weights. Not for 'lbfgs'.
-    >>>>>>> docs
     scoring : str, callable or None, default=None
         What early stopping follows on the validation set: None is `score`, 'loss' the validation
         loss, otherwise a scorer as in scikit-learn's model selection, which is recorded in
@@ -144,6 +139,8 @@ class MLPClassifier(Classifier):
         Biases of each layer.
     averaged_coefs_, averaged_intercepts_ : list of ndarray
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
+    n_averaged_ : int
+        Mini-batches that they have followed.
     history_ : dict of str to list of float
         What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
         penalty), 'accuracy', 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a

@@ -41,6 +41,7 @@ def predict(
 
 class _Trainer:
     steps: int
+    averaged_steps: int
     def __init__(
         self,
         units: list[int],

@@ -45,6 +45,8 @@ class Engine:
         Its state is read here and written back by `close`.
     average : Parameters or None, default=None
         The moving average of the parameters, if there is one; kept like `parameters`.
+    averaged_steps : int, default=0
+        Mini-batches that it has followed.
     n_threads : int
         0 for all.
     **options
@@ -57,6 +59,7 @@ class Engine:
         optimizer: Optimizer,
         *,
         average: Parameters | None = None,
+        averaged_steps: int = 0,
         n_threads: int,
         **options: Any,
     ) -> None:
@@ -73,7 +76,9 @@ class Engine:
         self._trainer.load_parameters(coefs, parameters.intercepts)
         if average is not None:
             self._trainer.load_average(average.coefs, average.intercepts)
+        self._trainer.averaged_steps = averaged_steps
         self._trainer.steps = optimizer.steps
+        self._rejected = False
         loads = (self._trainer.load_first_moments, self._trainer.load_second_moments)
         for load, moment in zip(loads, optimizer.moments, strict=False):
             load(moment.coefs, moment.intercepts)
@@ -98,10 +103,15 @@ class Engine:
             stay as they were.
         """
         loss, accuracy = self._trainer.run_epoch(*samples, order, learning_rate)
-        self.optimizer.steps = self._trainer.steps
         if np.isfinite(loss) and not self.keep():
             loss = np.inf
+        self._rejected = not np.isfinite(loss)
         return loss, accuracy
+
+    @property
+    def averaged_steps(self) -> int:
+        """Mini-batches that the average has followed."""
+        return self._trainer.averaged_steps
 
     def keep(self) -> bool:
         """Write the trainer's parameters into ours, unless one of them is not finite."""
@@ -135,17 +145,19 @@ class Engine:
         return self._trainer.predict(X, self.n_threads)
 
     def close(self) -> None:
-        """Write the optimizer's state back; one that is not finite starts afresh."""
+        """Write the optimizer's state back.
+
+        After an epoch whose result was rejected it stays as it was before the fit: the moments
+        that led there would lead there again. One that is not finite starts afresh.
+        """
         optimizer = self.optimizer
-        if optimizer.solver == "lbfgs":
+        if optimizer.solver == "lbfgs" or self._rejected:
             return
-        optimizer.steps = self._trainer.steps  # an interrupt ends an epoch before it is noted
-        if not optimizer.moments:
-            optimizer.moments = [
-                self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])
-            ]
+        # new arrays: the old ones may be another estimator's, or memory-mapped
+        moments = [self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])]
         takes = (self._trainer.take_first_moments, self._trainer.take_second_moments)
-        for take, moment in zip(takes, optimizer.moments, strict=False):
+        for take, moment in zip(takes, moments, strict=False):
             take(moment.coefs, moment.intercepts)
-        if not all(moment.is_finite() for moment in optimizer.moments):
+        optimizer.moments, optimizer.steps = moments, self._trainer.steps
+        if not all(moment.is_finite() for moment in moments):
             optimizer.reset()

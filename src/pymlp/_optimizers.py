@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from . import schedules
-from ._parameters import Parameters
+from ._parameters import Array, Parameters
 
 # arrays of the weights' shapes that a solver keeps between steps
 N_MOMENTS = {
@@ -70,16 +71,25 @@ class Optimizer:
         self.moments: list[Parameters] = []
         self.steps = 0
 
-    def cast(self, dtype: DTypeLike) -> None:
-        """Hold the moments in another type from now on."""
-        self.moments = [moment.cast(dtype) for moment in self.moments]
+    def fits(self, solver: str, coefs: list[Array]) -> bool:
+        """Tell whether a fit with this solver and these weights can go on with the state."""
+        shapes = [c.shape for c in coefs]
+        return solver == self.solver and all(
+            [m.shape for m in moment.coefs] == shapes for moment in self.moments
+        )
+
+    def going_on(self, dtype: DTypeLike, *, is_kept: bool) -> "Optimizer":
+        """Copy with the moments in this type, for a fit that may yet be refused."""
+        optimizer = copy(self)
+        optimizer.moments = [moment.cast(dtype) for moment in self.moments]
+        optimizer.is_kept = is_kept
+        return optimizer
 
     def without_moments(self) -> "Optimizer":
         """Copy all but the memory of past gradients."""
-        copy = Optimizer.__new__(Optimizer)
-        copy.__dict__.update(self.__dict__)
-        copy.reset()
-        return copy
+        optimizer = copy(self)
+        optimizer.reset()
+        return optimizer
 
     def begin_epoch(self, n_epochs: int) -> float:
         """Set the learning rate of the next epoch, out of `n_epochs`, and return it."""

@@ -158,4 +158,13 @@ def laid_out(X: Any) -> Any:
     if not X.has_canonical_format:  # unsorted, or with entries to be added up
         X = X.copy()
         X.sum_duplicates()
+    wide = np.int64 in (X.indices.dtype, X.indptr.dtype)
+    index = np.int64 if wide else np.int32
+    parts = X.data, X.indices, X.indptr
+    sound = [
+        np.require(a, t, ENGINE_LAYOUT) for a, t in zip(parts, (X.dtype, index, index), strict=True)
+    ]
+    if any(a is not b for a, b in zip(sound, parts, strict=True)):
+        X = X.copy()
+        X.data, X.indices, X.indptr = sound
     return X

@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseMLP
 from ._core import Loss
@@ -28,6 +29,7 @@ class Regressor(RegressorMixin, BaseMLP):
     huber_delta: float
     _y_numeric = True
     _quantiles: list[float] | None = None  # of a list; a single one changes no shape
+    _levels: list[float] | None = None  # the quantiles that a target's outputs estimate
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -163,7 +165,8 @@ class Regressor(RegressorMixin, BaseMLP):
         float
             At most 1; 0 is as good as a constant.
         """
-        if self.loss != "pinball":
+        check_is_fitted(self)
+        if self._levels is None:
             return float(super().score(X, y, sample_weight))
         outputs = self._outputs(X)
         return self._pinball_score(np.asarray(y), outputs, sample_weight)
@@ -192,9 +195,10 @@ class Regressor(RegressorMixin, BaseMLP):
         return target
 
     def _set_target(self, y: Array, *, incremental: bool) -> None:  # noqa: ARG002
-        self._quantiles = None
-        if self.loss == "pinball" and not isinstance(self.quantile, Real):
-            self._quantiles = [float(q) for q in np.asarray(self.quantile)]
+        self._quantiles = self._levels = None
+        if self.loss == "pinball":
+            self._levels = [float(q) for q in np.atleast_1d(self.quantile)]
+            self._quantiles = None if isinstance(self.quantile, Real) else self._levels
         self.n_outputs_ = _n_targets(y) * len(self._quantiles or [0])
 
     def _check_known(self, y: Array, name: str) -> None:
@@ -204,16 +208,17 @@ class Regressor(RegressorMixin, BaseMLP):
 
     def _encode(self, y: Array, dtype: Any) -> Array:
         columns = np.repeat(y.reshape(len(y), -1), len(self._quantiles or [0]), axis=1)
-        return np.require(columns, dtype=dtype, requirements=ENGINE_LAYOUT)
+        targets = np.require(columns, dtype=dtype, requirements=ENGINE_LAYOUT)
+        if self.loss == "gamma" and (targets < np.finfo(dtype).tiny).any():  # rounded to 0
+            raise ValueError(
+                f"loss='gamma' requires y > 0 in {np.dtype(dtype)}, got a minimum of {y.min()}."
+            )
+        return targets
 
     def _engine_loss(self) -> Loss:
         n_targets = self.n_outputs_ // len(self._quantiles or [0])
-        quantiles = self._levels() * n_targets if self.loss == "pinball" else []
+        quantiles = (self._levels or []) * n_targets
         return regression_loss(self.loss, delta=self.huber_delta, quantiles=quantiles)
-
-    def _levels(self) -> list[float]:
-        """The quantiles that a target's outputs estimate."""
-        return self._quantiles or [float(self.quantile)]  # type: ignore[arg-type]
 
     def _score_column(self) -> str:
         return "val_d2_pinball" if self.loss == "pinball" else "val_r2"
@@ -231,7 +236,7 @@ class Regressor(RegressorMixin, BaseMLP):
         return {"val_loss": engine.evaluate(samples)[0], self._score_column(): score}
 
     def _pinball_score(self, y: Array, outputs: Array, sample_weight: Any) -> float:
-        levels = self._levels()
+        levels = self._levels or []
         by_target = _by_target(outputs, len(levels))
         scores = [
             d2_pinball_score(y, by_target[:, :, q], sample_weight=sample_weight, alpha=level)

@@ -66,8 +66,8 @@ class MLPRegressor(Regressor):
     verbose : bool, default=False
         Print the loss of each epoch, or iteration of 'lbfgs'.
     warm_start : bool or 'full', default=False
-        Start `fit` from the previous weights, with 'full' also from the solver's moments and
-        the schedule's position.
+        Start `fit` from the previous weights, with 'full' also from the solver's moments, its
+        learning rate and the schedule's position.
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default=True
@@ -131,6 +131,8 @@ class MLPRegressor(Regressor):
         Biases of each layer.
     averaged_coefs_, averaged_intercepts_ : list of ndarray
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
+    n_averaged_ : int
+        Mini-batches that they have followed.
     history_ : dict of str to list of float
         What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
         penalty), 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a validation set

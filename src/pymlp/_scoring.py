@@ -1,5 +1,6 @@
 """What is measured on the validation set after each epoch, and what early stopping follows."""
 
+import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -84,8 +85,14 @@ class Validation(NamedTuple):
     def _score(self, est: "BaseMLP") -> float:
         scorer = check_scoring(est, scoring=est.scoring)
         weight = self.samples.weight
-        given = {} if weight is None else {"sample_weight": weight}
-        return float(scorer(est, self.X, self.y, **given))
+        weighs = weight is not None and _takes_weights(scorer)
+        return float(scorer(est, self.X, self.y, **({"sample_weight": weight} if weighs else {})))
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """Tell whether a scorer, or the metric that it was made of, knows sample weights."""
+    function = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in inspect.signature(function).parameters
 
 
 def _has_scorer(est: "BaseMLP") -> bool:

@@ -300,7 +300,12 @@ def target_of_classes(classes: Any, y: Any) -> Target:
     if is_nested(classes):
         return MultiOutput([np.unique(column) for column in classes])
     if _kind_of(y) == "multilabel-indicator":
-        return Indicator(len(np.unique(classes)), sparse.issparse(y))
+        if not np.array_equal(classes, np.arange(y.shape[1])):
+            raise ValueError(
+                "classes must be the columns' numbers for label indicator targets, "
+                f"0 to {y.shape[1] - 1}. Got {classes!r} instead."
+            )
+        return Indicator(y.shape[1], sparse.issparse(y))
     return SingleLabel(unique_labels(classes))
 
 

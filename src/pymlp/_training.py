@@ -143,7 +143,13 @@ def _follow_validation(
     est.validation_scores_.append(value)
     if est.verbose:
         print(f"Validation {'score' if sign > 0 else 'loss'}: {value:f}")
-    stalled = sign * value < sign * est.best_validation_score_ + est.tol
+    if np.isnan(value) and np.isfinite(est.loss_) and est.n_iter_ == 1:
+        raise ValueError(
+            f"Early stopping follows '{column}', which is nan on the validation set: it may hold "
+            "too few samples or only one class. Use another validation set or another scoring."
+        )
+    # nan is no progress
+    stalled = not sign * value >= sign * est.best_validation_score_ + est.tol
     est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
     if sign * value > sign * est.best_validation_score_:
         est.best_validation_score_ = value

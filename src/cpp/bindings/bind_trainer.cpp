@@ -30,7 +30,7 @@ template <class T>
 py::tuple run_epoch(Trainer<T>& trainer, const py::object& x, const py::array& y,
                     const std::optional<Array<T>>& sample_weight,
                     const std::optional<Array<std::int64_t>>& order, double learning_rate) {
-    if (trainer.first_moments().empty()) throw std::invalid_argument("The moments have been taken.");
+    if (!trainer.has_moments()) throw std::invalid_argument("The moments have been taken.");
     const Samples<T> samples(trainer.network(), x, y, sample_weight, order);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.run_epoch(samples.data, learning_rate, interrupted); });
@@ -133,6 +133,7 @@ void bind(py::module_& m, const char* name) {
         .def("take_second_moments", take([](auto& t) -> auto& { return t.second_moments(); }), coefs,
              intercepts)
         .def_property("steps", &Trainer<T>::steps, &Trainer<T>::set_steps)
+        .def_property("averaged_steps", &Trainer<T>::averaged_steps, &Trainer<T>::set_averaged_steps)
         .def("run_epoch", &run_epoch<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
              py::arg("order").noconvert(), py::arg("learning_rate"))
         .def("evaluate", &evaluate_arrays<T>, py::arg("X"), py::arg("y"),

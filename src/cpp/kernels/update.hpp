@@ -23,6 +23,20 @@ double squared_sum(const T* x, Index size) {
     return static_cast<double>(sum_lanes<T>(sum));
 }
 
+// The same in double: float gradients beyond 1e19 have squares beyond float, but still a direction.
+template <class T>
+double wide_squared_sum(const T* x, Index size) {
+    double sums[lanes<T>] = {};
+    for (Index i = 0; i < size; i += lanes<T>)
+        for (Index lane = 0; lane < lanes<T>; ++lane) {
+            const auto v = static_cast<double>(x[i + lane]);
+            sums[lane] += v * v;
+        }
+    double sum = 0;
+    for (const double part : sums) sum += part;
+    return sum;
+}
+
 // Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
 // tile, sums); a null `start` is 0. If `squared`, returns the sum of the squares of what `finish` returns.
 template <class T, int Rows, int Vectors, bool squared, class Finish>
@@ -97,7 +111,7 @@ void gradient(const GradientArgs<T>& g) {
     for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
         T* tile = g.gradient + row * width;
         gradient_rows<T>(g, row, rows, g.accumulate ? tile : nullptr, tile);
-        if (g.squares) g.squares[row / max_tile_rows] = squared_sum(tile, rows * width);
+        if (g.squares) g.squares[row / max_tile_rows] = wide_squared_sum(tile, rows * width);
     });
 }
 
@@ -203,7 +217,7 @@ void gradient_bias(const GradientArgs<T>& g) {
         for (Index b = 0; b < g.batch; ++b) sum += load(g.dz + b * g.lddz + at);
         store(g.gradient + at, sum);
     }
-    if (g.squares) *g.squares = squared_sum(g.gradient, g.vectors * lanes<T>);
+    if (g.squares) *g.squares = wide_squared_sum(g.gradient, g.vectors * lanes<T>);
 }
 
 // Biases are a panel of one row with neither penalty nor decay.

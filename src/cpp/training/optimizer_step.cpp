@@ -7,8 +7,8 @@
 namespace pymlp {
 
 template <class T>
-OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, double learning_rate,
-                                double batch_weight) {
+OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, std::int64_t averaged,
+                                double learning_rate, double batch_weight) {
     OptimizerStep<T> step;
     step.solver = options.solver;
     step.nesterov = options.nesterov;
@@ -43,11 +43,14 @@ OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, d
     step.sum_rate = batch_weight > 0 ? static_cast<T>(learning_rate / batch_weight) : T(0);
     // A short fit would hardly leave its start: the decay grows with the steps, as in TensorFlow's
     // ExponentialMovingAverage(num_updates).
-    step.average_rest = static_cast<T>(1 - std::min(options.ema_decay, (1 + steps) / (10 + steps)));
+    const auto followed = static_cast<double>(averaged);
+    step.average_rest = static_cast<T>(1 - std::min(options.ema_decay, (1 + followed) / (10 + followed)));
     return step;
 }
 
-template OptimizerStep<float> optimizer_step(const TrainerOptions&, std::int64_t, double, double);
-template OptimizerStep<double> optimizer_step(const TrainerOptions&, std::int64_t, double, double);
+template OptimizerStep<float> optimizer_step(const TrainerOptions&, std::int64_t, std::int64_t, double,
+                                             double);
+template OptimizerStep<double> optimizer_step(const TrainerOptions&, std::int64_t, std::int64_t, double,
+                                              double);
 
 }  // namespace pymlp

@@ -33,6 +33,10 @@ double sum(const std::vector<Buffer<double>>& buffers) {
     return total;
 }
 
+bool has_second_moments(Solver solver) {
+    return solver == Solver::adam || solver == Solver::adamw || solver == Solver::nadam;
+}
+
 }  // namespace
 
 template <class T>
@@ -46,11 +50,14 @@ Trainer<T>::Trainer(const std::vector<Index>& units, std::vector<Activation> act
         for (const Layer<T>& layer : network_.layers)
             layers.emplace_back(layer.n_in(), layer.n_out(), kernels_.lanes);
     };
-    const Solver solver = options_.solver;
     shaped_alike(first_moments_);
-    if (solver == Solver::adam || solver == Solver::adamw || solver == Solver::nadam)
-        shaped_alike(second_moments_);
+    if (has_second_moments(options_.solver)) shaped_alike(second_moments_);
     if (options_.ema_decay > 0) averaged_.emplace(units, network_.activations, network_.loss);
+}
+
+template <class T>
+bool Trainer<T>::has_moments() const {
+    return !first_moments_.empty() && second_moments_.empty() == !has_second_moments(options_.solver);
 }
 
 template <class T>
@@ -119,7 +126,8 @@ EpochResult Trainer<T>::run_epoch(const Dataset<T>& data, double learning_rate,
             // before the step's first update, which lies behind a barrier
             const double penalised = me.index == 0 ? penalty() : 0;
             if (me.index == 0)
-                step_ = optimizer_step<T>(options_, ++steps_, learning_rate, batch.total_weight());
+                step_ = optimizer_step<T>(options_, ++steps_, ++averaged_steps_, learning_rate,
+                                          batch.total_weight());
             pass_.run(batch, first_step + step, me,
                       [&](std::size_t l) { clips ? gradient(l, batch, false, me) : update(l, batch, me); });
             if (clips) {
@@ -190,8 +198,8 @@ double Trainer<T>::penalty() const {
     return 0.5 * options_.alpha * sum(squares_);
 }
 
-// Every member computes the same. A norm that is not finite is left alone: the fit is about to diverge, and
-// says so.
+// Every member computes the same. A norm that is not finite is that of a gradient that is not: it is left
+// alone, and the fit ends with a word.
 template <class T>
 T Trainer<T>::clip_factor() const {
     const double norm = std::sqrt(sum(gradient_squares_)) * static_cast<double>(step_.inverse);

@@ -27,10 +27,10 @@ struct TrainerOptions {
     int n_threads = 0;  // 0: OpenMP's number
 };
 
-// The numbers of step t = 1, 2, ... on a mini-batch of this weight.
+// The numbers of step t = 1, 2, ... on a mini-batch of this weight; `averaged`: the average's number of it.
 template <class T>
-OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, double learning_rate,
-                                double batch_weight);
+OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, std::int64_t averaged,
+                                double learning_rate, double batch_weight);
 
 struct EpochResult {
     double loss = 0;      // mean over the samples of their mini-batch's loss, with the penalty
@@ -55,8 +55,12 @@ class Trainer {
     std::vector<Layer<T>>& second_moments() { return second_moments_; }  // empty without
     // Of the last call of `full_gradient`.
     std::vector<Layer<T>>& gradients() { return gradients_; }
+    bool has_moments() const;  // false when some have been taken away
     std::int64_t steps() const { return steps_; }
     void set_steps(std::int64_t steps) { steps_ = steps; }
+    // Steps that the moving average has followed, maybe of several optimizers.
+    std::int64_t averaged_steps() const { return averaged_steps_; }
+    void set_averaged_steps(std::int64_t steps) { averaged_steps_ = steps; }
 
     // One pass over the data. Ends early when a loss is not finite, or when `interrupted`, asked now and then
     // by the calling thread, says so.
@@ -87,7 +91,7 @@ class Trainer {
     std::optional<Network<T>> averaged_;
     TrainerOptions options_;
     std::vector<Layer<T>> first_moments_, second_moments_, gradients_;
-    std::int64_t steps_ = 0;
+    std::int64_t steps_ = 0, averaged_steps_ = 0;
 
     Batch<T> batches_[2];  // one in use, one being gathered
     Pass<T> pass_;
