@@ -207,7 +207,7 @@ DIFFERENCES: dict[str, tuple[Probe, str]] = {
     ),
     "pickle after `fit` with Adam": (
         size_of_a_pickle,
-        "the moments are for going on: they are kept after `partial_fit` and with "
-        "`warm_start='full'`, otherwise a copy's `partial_fit` starts with fresh ones",
+        "the moments are needed only to continue training: they are kept after `partial_fit` "
+        "and with `warm_start='full'`, otherwise a copy's `partial_fit` starts with fresh ones",
     ),
 }

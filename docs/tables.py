@@ -21,15 +21,14 @@ PAGE = Path(__file__).with_name("from-scikit-learn.md")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 PAIRS = {
-    name: (getattr(pymlp, name), getattr(neural_network, name))
-    for name in ("MLPClassifier", "MLPRegressor")
+    "classifier": (pymlp.MLPClassifier, neural_network.MLPClassifier),
+    "regressor": (pymlp.MLPRegressor, neural_network.MLPRegressor),
 }
 IN_SHORT = {  # of scikit-learn's words for a constraint
     "an array-like": "a list, one a hidden layer",
     "an instance of 'bool' or an instance of 'numpy.bool'": "a bool",
     "an instance of 'pymlp.schedules.Schedule'": "a schedule",
 }
-OURS = {"classifier": pymlp.MLPClassifier, "regressor": pymlp.MLPRegressor}
 
 
 # --- what the code says --------------------------------------------------------------------------
@@ -123,7 +122,7 @@ def words(alternatives: set[str]) -> str:
 def new_parameters() -> str:
     """Parameters that scikit-learn does not have."""
     rows: dict[str, list[str]] = {}
-    for kind, (ours, theirs) in zip(OURS, PAIRS.values(), strict=True):
+    for kind, (ours, theirs) in PAIRS.items():
         about = described(ours, "Parameters")
         for name, default in defaults(ours).items():
             if name in defaults(theirs):
@@ -139,7 +138,7 @@ def new_attributes() -> str:
     """Attributes that a fit leaves and scikit-learn's does not."""
     rows: dict[str, list[str]] = {}
     X = np.linspace(-1, 1, 40).reshape(-1, 2)
-    for kind, (ours, theirs) in zip(OURS, PAIRS.values(), strict=True):
+    for kind, (ours, theirs) in PAIRS.items():
         fitted, other = (
             set(vars(behaviour.quietly(estimator(max_iter=1, **options).fit, X, X[:, 0] > 0)))
             for estimator, options in ((ours, {"ema_decay": 0.9}), (theirs, {}))
@@ -157,7 +156,7 @@ def new_attributes() -> str:
 def new_methods() -> str:
     """Methods, and parameters of methods, that scikit-learn does not have."""
     rows: dict[str, list[str]] = {}
-    for kind, (ours, theirs) in zip(OURS, PAIRS.values(), strict=True):
+    for kind, (ours, theirs) in PAIRS.items():
         for name in methods(ours):
             method = getattr(ours, name)
             if name not in methods(theirs):

@@ -147,7 +147,7 @@ def test_a_refused_call_leaves_the_optimizer() -> None:
     reg.set_params(warm_start="full", precision="float64")
     with pytest.raises(ValueError, match="X_val"):
         reg.fit(X, Y, X_val=X[:, :2], y_val=Y)
-    assert reg._optimizer.is_kept
+    assert reg._optimizer.is_pickled
     assert reg._optimizer.moments[0].coefs[0].dtype == np.float32
 
 

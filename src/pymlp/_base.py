@@ -13,7 +13,8 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._initializers import initialize
-from ._lbfgs import Objective, pack, run_lbfgs, unpack
+from ._lbfgs import Objective, run_lbfgs
+from ._optimizers import Optimizer
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork, laid_out
 from ._scoring import Validation, goal
@@ -171,10 +172,10 @@ class BaseMLP(FittedNetwork, ABC):
             if self.solver != "lbfgs":  # there the engine may be amid a line search
                 engine.keep()
         finally:
-            self._take_over(engine, best)
+            self._end_fit(engine, best)
         return self
 
-    def _take_over(self, engine: Engine, best: list[Parameters] | None) -> None:
+    def _end_fit(self, engine: Engine, best: list[Parameters] | None) -> None:
         """End a fit: the engine's state becomes the estimator's, the best weights its own."""
         engine.close()
         if self.ema_decay is not None:
@@ -210,18 +211,20 @@ class BaseMLP(FittedNetwork, ABC):
             self._initialize(units, X.dtype)
         elif self.solver != "lbfgs":
             if getattr(self, "_goal", None) != goal(self):  # another one than in the last fit
-                self._follow_afresh()
+                self._reset_progress()
             if not hasattr(self, "loss_curve_"):  # that was by lbfgs
                 self.loss_curve_ = []
-        self._take_up(units, X.dtype)
+        self._copy_parameters(units, X.dtype)
         if not hasattr(self, "history_"):  # weights set by hand
             self.history_ = {}
         optimizer = None
         if incremental or (self.warm_start == "full" and not first_pass):
             optimizer = getattr(self, "_optimizer", None)
-        if optimizer is None or not optimizer.fits(self.solver, self.coefs_):
-            self._optimizer = self._new_optimizer()
-        self._optimizer = self._optimizer.going_on(X.dtype, is_kept=incremental)
+        if optimizer is None or not optimizer.matches(self.solver, self.coefs_):
+            optimizer = Optimizer(
+                self.solver, self.learning_rate_init, self.learning_rate, self.power_t
+            )
+        self._optimizer = optimizer.continued(X.dtype, is_pickled=incremental)
         return train, weight
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
@@ -239,9 +242,9 @@ class BaseMLP(FittedNetwork, ABC):
         self.history_ = {}
         if self.solver != "lbfgs":
             self.loss_curve_ = []
-            self._follow_afresh()
+            self._reset_progress()
 
-    def _follow_afresh(self) -> None:
+    def _reset_progress(self) -> None:
         """Set what early stopping, or the loss without it, is compared with."""
         self._goal = goal(self)
         early = self._stops_early()
@@ -250,7 +253,7 @@ class BaseMLP(FittedNetwork, ABC):
         self.validation_scores_: list[float] | None = [] if early else None
         self.best_validation_score_: float | None = -self._goal.sign * np.inf if early else None
 
-    def _take_up(self, units: list[int], dtype: Any) -> None:
+    def _copy_parameters(self, units: list[int], dtype: Any) -> None:
         """Copy the parameters, so that nobody else's arrays are trained, and their average."""
         start = Parameters.checked(self.coefs_, self.intercepts_, units).cast(dtype).copy()
         self.coefs_, self.intercepts_ = start.coefs, start.intercepts
@@ -322,6 +325,4 @@ class BaseMLP(FittedNetwork, ABC):
         if y.ndim == 2:
             y = np.require(y, X.dtype, ENGINE_LAYOUT)
         engine = self._new_engine(len(X))
-        like = engine.parameters
-        objective = Objective(engine, Samples(X, y, sample_weight))
-        return objective(pack(unpack(packed, like)))
+        return Objective(engine, Samples(X, y, sample_weight))(packed)

@@ -29,13 +29,13 @@ from ._targets import (
 )
 
 
-def _puts_out_scores(estimator: Classifier) -> bool:
+def _outputs_scores(estimator: Classifier) -> bool:
     fitted = getattr(estimator, "out_activation_", None)
     return estimator.loss == "hinge" if fitted is None else bool(fitted == "identity")
 
 
 def _gives_probabilities(estimator: Classifier) -> bool:
-    if _puts_out_scores(estimator):
+    if _outputs_scores(estimator):
         raise AttributeError(
             "Probabilities are not available with loss='hinge', whose outputs are scores; use "
             "decision_function or another loss."
@@ -44,7 +44,7 @@ def _gives_probabilities(estimator: Classifier) -> bool:
 
 
 def _gives_scores(estimator: Classifier) -> bool:
-    if not _puts_out_scores(estimator):
+    if not _outputs_scores(estimator):
         raise AttributeError(
             "decision_function is only available with loss='hinge'; use predict_proba with the "
             "other losses."

@@ -48,7 +48,7 @@ class Engine:
     averaged_steps : int, default=0
         Mini-batches that it has followed.
     n_threads : int
-        0 for all.
+        0 for OpenMP's number.
     **options
         Passed on to the C++ trainer.
     """

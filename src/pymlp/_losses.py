@@ -1,5 +1,6 @@
 """The engine's loss for what a person asked for."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ._core import Loss
@@ -40,6 +41,9 @@ def classification_loss(
     )
 
 
-def regression_loss(loss: str, *, delta: float, quantiles: list[float]) -> Loss:
-    """Loss of a regressor; `quantiles` has one number an output for 'pinball', else none."""
-    return Loss(loss, delta=float(delta), quantiles=quantiles)
+def loss_of_output(activation: str, groups: Sequence[int] = ()) -> Loss:
+    """Find a loss with this output activation, which is all that predictions need of it."""
+    if activation == "softmax":
+        return Loss("softmax_cross_entropy", groups=list(groups))
+    named = {"logistic": "logistic_cross_entropy", "identity": "squared_error", "exp": "poisson"}
+    return Loss(named[activation])

@@ -44,7 +44,7 @@ class Optimizer:
         Mini-batches and epochs done.
     learning_rate : float
         The present one.
-    is_kept : bool
+    is_pickled : bool
         Do the moments go into files, for a ``partial_fit`` that goes on?
     """
 
@@ -63,7 +63,7 @@ class Optimizer:
             learning_rate = schedules.NAMED[learning_rate]()
         self.rule = learning_rate
         self.epochs = 0
-        self.is_kept = False
+        self.is_pickled = False
         self.reset()
 
     def reset(self) -> None:
@@ -71,18 +71,18 @@ class Optimizer:
         self.moments: list[Parameters] = []
         self.steps = 0
 
-    def fits(self, solver: str, coefs: list[Array]) -> bool:
+    def matches(self, solver: str, coefs: list[Array]) -> bool:
         """Tell whether a fit with this solver and these weights can go on with the state."""
         shapes = [c.shape for c in coefs]
         return solver == self.solver and all(
             [m.shape for m in moment.coefs] == shapes for moment in self.moments
         )
 
-    def going_on(self, dtype: DTypeLike, *, is_kept: bool) -> "Optimizer":
+    def continued(self, dtype: DTypeLike, *, is_pickled: bool) -> "Optimizer":
         """Copy with the moments in this type, for a fit that may yet be refused."""
         optimizer = copy(self)
         optimizer.moments = [moment.cast(dtype) for moment in self.moments]
-        optimizer.is_kept = is_kept
+        optimizer.is_pickled = is_pickled
         return optimizer
 
     def without_moments(self) -> "Optimizer":

@@ -13,7 +13,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from . import _initializers
-from ._optimizers import N_MOMENTS, Optimizer
+from ._optimizers import N_MOMENTS
 from .schedules import NAMED, Schedule
 
 ACTIVATIONS = (
@@ -158,9 +158,6 @@ class EstimatorOptions(BaseEstimator):
         """Early stopping is for epochs; scikit-learn's 'lbfgs' ignores it, too."""
         return bool(self.early_stopping) and self.solver != "lbfgs"
 
-    def _new_optimizer(self) -> Optimizer:
-        return Optimizer(self.solver, self.learning_rate_init, self.learning_rate, self.power_t)
-
     def _hidden_units(self) -> list[int]:
         try:
             sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
@@ -204,7 +201,7 @@ class EstimatorOptions(BaseEstimator):
         return [float(rate) for rate in rates]
 
     def _threads(self) -> int:
-        """``n_threads`` for the engine, which takes 0 for all and a C int."""
+        """``n_threads`` for the engine, which takes 0 for OpenMP's number and a C int."""
         return min(self.n_threads or 0, 2**31 - 1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
+from ._losses import loss_of_output
 from ._options import EstimatorOptions
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 
@@ -40,14 +40,19 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     def _outputs(self, X: Any) -> Array:
         """Outputs of the network: (n_samples, n_outputs)."""
         check_is_fitted(self)
+        # what was fitted, whatever the parameters have been set to since
+        loss = loss_of_output(self.out_activation_, self._softmax_groups())
+        return self._run(X, self.n_layers_ - 1, loss)
+
+    def _run(self, X: Any, n_layers: int, loss: _core.Loss) -> Array:
+        """Outputs of the first layers: (n_samples, n_units)."""
         parameters = self._predictive_parameters()
         return _core.predict(
-            parameters.coefs,
-            parameters.intercepts,
+            parameters.coefs[:n_layers],
+            parameters.intercepts[:n_layers],
             self._validate_X(X, parameters.coefs[0].dtype),
-            self._activations(self.n_layers_ - 2),
-            # what was fitted, whatever the parameters have been set to since
-            _putting_out(self.out_activation_, self._softmax_groups()),
+            self._activations(self.n_layers_ - 2)[:n_layers],
+            loss,
             self._threads(),
         )
 
@@ -80,16 +85,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
                 f"layer must be among the network's {n_hidden} hidden layers, counted from 0 or "
                 f"from -1 backwards. Got {layer!r} instead."
             )
-        last = range(n_hidden)[layer] + 1
-        parameters = self._predictive_parameters()
-        return _core.predict(
-            parameters.coefs[:last],
-            parameters.intercepts[:last],
-            self._validate_X(X, parameters.coefs[0].dtype),
-            self._activations(n_hidden)[:last],
-            _putting_out("identity"),
-            self._threads(),
-        )
+        return self._run(X, range(n_hidden)[layer] + 1, loss_of_output("identity"))
 
     def transform(self, X: ArrayLike) -> Array:
         """Compute the outputs of the last hidden layer: features that the network has learned.
@@ -131,7 +127,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         optimizer = state.get("_optimizer")
-        if optimizer is not None and self.warm_start != "full" and not optimizer.is_kept:
+        if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:
             state["_optimizer"] = optimizer.without_moments()
         return state
 
@@ -141,14 +137,6 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _putting_out(activation: str, groups: Sequence[int] = ()) -> _core.Loss:
-    """Find a loss with this output activation, which is all that predictions need of it."""
-    if activation == "softmax":
-        return _core.Loss("softmax_cross_entropy", groups=list(groups))
-    named = {"logistic": "logistic_cross_entropy", "identity": "squared_error", "exp": "poisson"}
-    return _core.Loss(named[activation])
 
 
 def laid_out(X: Any) -> Any:

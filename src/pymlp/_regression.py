@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import BaseMLP
 from ._core import Loss
 from ._engine import Engine, Samples
-from ._losses import regression_loss
 from ._optimizers import is_stochastic
 from ._parameters import ENGINE_LAYOUT, Array
 
@@ -218,7 +217,7 @@ class Regressor(RegressorMixin, BaseMLP):
     def _engine_loss(self) -> Loss:
         n_targets = self.n_outputs_ // len(self._quantiles or [0])
         quantiles = (self._levels or []) * n_targets
-        return regression_loss(self.loss, delta=self.huber_delta, quantiles=quantiles)
+        return Loss(self.loss, delta=float(self.huber_delta), quantiles=quantiles)
 
     def _score_column(self) -> str:
         return "val_d2_pinball" if self.loss == "pinball" else "val_r2"

@@ -30,7 +30,7 @@ class Target(ABC):
         Outputs of the network.
     family : {'logistic', 'softmax'}
         One logistic an output, or one softmax a group of outputs.
-    groups : list of int
+    groups : tuple of int
         Boundaries of the groups; empty for a single one.
     """
 

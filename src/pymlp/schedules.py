@@ -22,7 +22,7 @@ class Schedule(ABC):
         Parameters
         ----------
         epoch : int
-            From 0; may exceed `n_epochs` where a fit is gone on with.
+            From 0; may exceed `n_epochs` when a fit is continued.
         n_epochs : int
             `max_iter`.
 

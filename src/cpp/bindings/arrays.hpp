@@ -85,12 +85,7 @@ void store_layers(const std::vector<Layer<T>>& layers, std::vector<Array<T>> coe
         layers[l].store(coefs[l].mutable_data(), intercepts[l].mutable_data());
 }
 
-// A loss and a network that fit together, or an error.
-void expect_fitting(const LossSpec& loss, Index n_outputs);
-std::vector<Activation> activations_named(const std::vector<std::string>& names, std::size_t n_layers);
-Activation activation_named(const std::string& name);
-Loss loss_named(const std::string& name);
-Output output_named(const std::string& name);
-Solver solver_named(const std::string& name);
+// The loss with its groups filled in, or an error if it does not fit a network of so many outputs.
+LossSpec fitted(LossSpec loss, Index n_outputs);
 
 }  // namespace pymlp

@@ -1,4 +1,5 @@
 // The activation and dropout kernels, of a named instruction set, for the tests.
+#include "bindings/names.hpp"
 #include "bindings/padded.hpp"
 #include "kernels/dispatch.hpp"
 

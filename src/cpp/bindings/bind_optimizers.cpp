@@ -1,6 +1,7 @@
 // The optimizers' steps on one layer, of a named instruction set, for the tests.
 #include <map>
 
+#include "bindings/names.hpp"
 #include "bindings/padded.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -50,7 +51,7 @@ py::tuple step_layer(const KernelTable<T>& k, const Array<T>& state, const Array
         layers.back().load(state.data() + i * n_in * n_out, bias_state.data() + i * n_out);
     }
     const Panels& panels = layers[0].panels;
-    const Index tiles = (n_in + k.row_tile - 1) / k.row_tile;
+    const Index tiles = divide_up(n_in, k.row_tile);
     std::vector<double> squares(static_cast<std::size_t>(tiles * panels.count()), NAN);
     const auto share = [&](Index p, Index first, Index last) {
         UpdateArgs<T> args{};

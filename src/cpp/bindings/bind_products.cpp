@@ -51,7 +51,7 @@ py::tuple gradient(const std::string& isa, const Array<T>& x, const Array<T>& dz
         std::fill_n(sums.weights.data(), sums.weights.size(), static_cast<T>(NAN));
         std::fill_n(sums.bias.data(), sums.bias.size(), static_cast<T>(NAN));
     }
-    const Index tiles = (n_in + k.row_tile - 1) / k.row_tile;
+    const Index tiles = divide_up(n_in, k.row_tile);
     std::vector<double> squares(static_cast<std::size_t>(tiles + 1), NAN);
     double sum = 0;
     for (Index p = 0; p < sums.panels.count(); ++p) {
@@ -81,7 +81,7 @@ double sum_squares(const std::string& isa, const Array<T>& w) {
     Layer<T> layer(w.shape(0), w.shape(1), k.lanes);
     const std::vector<T> zeros(static_cast<std::size_t>(w.shape(1)));
     layer.load(w.data(), zeros.data());
-    std::vector<double> squares(static_cast<std::size_t>((w.shape(0) + k.row_tile - 1) / k.row_tile));
+    std::vector<double> squares(static_cast<std::size_t>(divide_up(w.shape(0), k.row_tile)));
     double sum = 0;
     for (Index p = 0; p < layer.panels.count(); ++p) {
         k.sum_squares(w.shape(0), layer.panels.vectors(p), layer.weights.data() + layer.panels.offset(p),

@@ -1,30 +1,14 @@
 // The training engine: one object for the length of a fit.
+#include <memory>
+#include <utility>
+
+#include "bindings/interrupts.hpp"
+#include "bindings/names.hpp"
 #include "bindings/samples.hpp"
 #include "training/trainer.hpp"
 
 namespace pymlp {
 namespace {
-
-// Calls run(interrupted) without the GIL.
-template <class F>
-EpochResult interruptibly(F run) {
-    // Signals reach the main thread only; another one that asked for the GIL while Python shuts down would be
-    // ended inside C++ frames.
-    const py::module_ threading = py::module_::import("threading");
-    std::function<bool()> interrupted;
-    if (threading.attr("current_thread")().is(threading.attr("main_thread")()))
-        interrupted = [] {
-            const py::gil_scoped_acquire locked;
-            return PyErr_CheckSignals() != 0;
-        };
-    EpochResult result;
-    {
-        const py::gil_scoped_release unlocked;
-        result = run(interrupted);
-    }
-    if (result.interrupted) throw py::error_already_set();
-    return result;
-}
 
 template <class T>
 py::tuple run_epoch(Trainer<T>& trainer, const py::object& x, const py::array& y,
@@ -87,9 +71,8 @@ std::unique_ptr<Trainer<T>> new_trainer(const std::vector<Index>& units,
     if (activations.size() != hidden || dropout.size() != hidden)
         throw std::invalid_argument("activations and dropout must have one value a hidden layer.");
     if (batch_size < 1) throw std::invalid_argument("batch_size must be positive.");
-    expect_fitting(loss, units.back());
     return std::make_unique<Trainer<T>>(
-        units, activations_named(activations, hidden + 1), loss,
+        units, activations_named(activations, hidden + 1), fitted(loss, units.back()),
         TrainerOptions{solver_named(solver), momentum, nesterov, beta_1, beta_2, epsilon, alpha, weight_decay,
                        clip_norm, ema_decay, std::move(dropout), seed, batch_size, n_threads});
 }

@@ -23,35 +23,23 @@ using pymlp::SparseGemmArgs;
 using pymlp::UpdateArgs;
 }  // namespace
 
+// clang-format off: each header uses those before it
 #include "simd/vector.hpp"
-//
 #include "simd/math.hpp"
-//
 #include "simd/normal.hpp"
-//
 #include "kernels/gemm.hpp"
-//
 #include "kernels/sparse.hpp"
-//
 #include "kernels/optimizer.hpp"
-//
 #include "kernels/update.hpp"
-//
 #include "kernels/activation.hpp"
-//
 #include "kernels/dropout.hpp"
-//
 #include "kernels/softmax.hpp"
-//
 #include "kernels/softmax_losses.hpp"
-//
 #include "kernels/elementwise_losses.hpp"
-//
 #include "kernels/loss.hpp"
-//
 #include "kernels/output.hpp"
-//
 #include "kernels/transpose.hpp"
+// clang-format on
 
 namespace {
 

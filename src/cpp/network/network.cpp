@@ -56,7 +56,6 @@ Network<T>::Network(const std::vector<Index>& units, std::vector<Activation> act
     : activations(std::move(activations_)), loss(std::move(loss_)) {
     for (std::size_t i = 0; i + 1 < units.size(); ++i)
         layers.emplace_back(units[i], units[i + 1], kernels<T>().lanes);
-    if (loss.groups.empty()) loss.groups = {0, n_outputs()};
     quantiles = Buffer<T>(layers.back().panels.padded_columns());
     for (std::size_t j = 0; j < loss.quantiles.size(); ++j)
         quantiles.data()[j] = static_cast<T>(loss.quantiles[j]);

@@ -28,10 +28,10 @@ struct Layer {
 // A loss and its settings.
 struct LossSpec {
     Loss kind = Loss::squared_error;
-    std::vector<Index> groups;  // softmax losses: where each group of classes begins, and n_outputs; or none
-    double smoothing = 0;       // softmax_cross_entropy
-    double focusing = 2;        // focal losses
-    double delta = 1;           // huber
+    std::vector<Index> groups;      // softmax losses: where each group of classes begins, and n_outputs
+    double smoothing = 0;           // softmax_cross_entropy
+    double focusing = 2;            // focal losses
+    double delta = 1;               // huber
     std::vector<double> quantiles;  // pinball: one an output
 };
 

@@ -7,13 +7,14 @@
 
 namespace pymlp {
 
-inline Index round_up(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
+inline Index divide_up(Index n, Index by) { return (n + by - 1) / by; }
+inline Index round_up(Index n, Index multiple) { return divide_up(n, multiple) * multiple; }
 
 struct Panels {
     Index rows, columns, lanes;
 
     Index width() const { return 2 * lanes; }
-    Index count() const { return (columns + width() - 1) / width(); }
+    Index count() const { return divide_up(columns, width()); }
     Index first_column(Index p) const { return p * width(); }
     Index vectors(Index p) const { return columns - first_column(p) > lanes ? 2 : 1; }
     Index offset(Index p) const { return first_column(p) * rows; }  // elements before panel p

@@ -24,7 +24,7 @@ template <class T, class F>
 void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_threads, F f) {
     const Index stride = row_stride<T>(network.widest());
     const Index rows = std::min(n, block_rows);
-    const Index blocks = (n + block_rows - 1) / block_rows;
+    const Index blocks = divide_up(n, block_rows);
     double work = 0;
     for (const Layer<T>& layer : network.layers) work += 2.0 * static_cast<double>(n * layer.panels.size());
     const int members = static_cast<int>(std::min<Index>(team_size(n_threads, work), blocks));

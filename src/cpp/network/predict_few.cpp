@@ -67,10 +67,8 @@ void predict_few(const std::vector<LayerView<T>>& layers, const std::vector<Acti
             std::swap(out, next);
         }
         const Index outputs = layers.back().n_out;
-        const std::vector<Index> one_group{0, outputs};
-        const std::vector<Index>& groups = loss.groups.empty() ? one_group : loss.groups;
-        k.predict(output_of(loss.kind), n, outputs, out, widest, groups.data(),
-                  static_cast<Index>(groups.size()) - 1);
+        k.predict(output_of(loss.kind), n, outputs, out, widest, loss.groups.data(),
+                  static_cast<Index>(loss.groups.size()) - 1);
         for (Index r = 0; r < n; ++r)
             std::memcpy(predictions + r * outputs, out + r * widest,
                         static_cast<std::size_t>(outputs) * sizeof(T));

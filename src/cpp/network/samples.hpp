@@ -60,8 +60,6 @@ class SparseBlock {
     SparseBlock(Index max_rows, Index max_entries)
         : starts_(max_rows + 1), columns_(max_entries), values_(max_entries) {}
 
-    Index capacity() const { return values_.size(); }
-
     // Writes row r of the block from entry `begin` on and returns where it ends. Each r writes memory of its
     // own.
     Index copy_row(const Rows<T>& x, Index row, Index r, Index begin) {

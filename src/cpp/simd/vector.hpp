@@ -1,6 +1,6 @@
 // Vectors of one register's width, through the GCC/Clang vector extensions: one source for every instruction
-// set. Included only by kernels/isa_*.cpp, inside an anonymous namespace, so that no function compiled for
-// a wide machine can be linked into the path of a narrow one.
+// set. Included only by kernels/all_kernels.hpp, inside an anonymous namespace, so that no function compiled
+// for a wide machine can be linked into the path of a narrow one.
 #pragma once
 
 #if defined(__AVX512F__)

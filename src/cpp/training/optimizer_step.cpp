@@ -1,8 +1,8 @@
+#include "training/optimizer_step.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "training/trainer.hpp"
 
 namespace pymlp {
 

@@ -30,10 +30,10 @@ void Pass<T>::prepare(Index batch_size, int members) {
     if (batch_size <= row_loss_.size()) return;
     activations_.clear();
     slopes_.clear();
-    deltas_.clear();
+    dz_.clear();
     for (std::size_t l = 0; l < depth; ++l) activations_.emplace_back(batch_size * stride(l));
     for (std::size_t l = 0; l + 1 < depth; ++l) {
-        deltas_.emplace_back(batch_size * stride(l));
+        dz_.emplace_back(batch_size * stride(l));
         slopes_.emplace_back(keeps_slope(l) ? batch_size * stride(l) : 0);
     }
     row_loss_ = Buffer<double>(batch_size);
@@ -105,7 +105,7 @@ void Pass<T>::output_layer(const Batch<T>& batch, const Member& me) {
     for (Index p = 0; p < inputs.count(); ++p) backward_block(l, p, first, last, me);
 }
 
-// deltas[l - 1] = (deltas[l] W_l^T) * f'(z[l - 1]), by panels of W_l^T's columns
+// dz[l - 1] = (dz[l] W_l^T) * f'(z[l - 1]), by panels of W_l^T's columns
 template <class T>
 void Pass<T>::backward(std::size_t l, Index rows, const Member& me) {
     const Layer<T>& layer = network_.layers[l];
@@ -123,8 +123,8 @@ void Pass<T>::backward_block(std::size_t l, Index panel, Index first, Index last
     T* transposed = transposed_[static_cast<std::size_t>(me.index)].data();
     kernels_.transpose_panel(layer.weights.data(), layer.n_in(), layer.n_out(), column, vectors, transposed);
     const Index ldo = stride(l - 1), at = first * ldo + column;
-    T* out = deltas_[l - 1].data() + at;
-    kernels_.gemm({rows, layer.n_out(), delta(l) + first * stride(l), stride(l), transposed, columns, vectors,
+    T* out = dz_[l - 1].data() + at;
+    kernels_.gemm({rows, layer.n_out(), dz(l) + first * stride(l), stride(l), transposed, columns, vectors,
                    nullptr, out, ldo});
     if (keeps_slope(l - 1))
         kernels_.multiply_slope(rows, columns, slopes_[l - 1].data() + at, ldo, out, ldo);

@@ -24,7 +24,7 @@ class Pass {
 
     void prepare(Index batch_size, int members);
 
-    // Each member does its share of every phase. at_layer(l) is called as soon as layer l's input and delta
+    // Each member does its share of every phase. at_layer(l) is called as soon as layer l's input and dz
     // are known, beside the next layer's backward pass. `step` is the dropout masks'.
     template <class F>
     void run(Batch<T>& batch, std::int64_t step, Member& me, F at_layer) {
@@ -50,10 +50,10 @@ class Pass {
         return l == 0 ? batch.x() : Input<T>{activations_[l - 1].data(), stride(l - 1)};
     }
     // d loss / d z of layer l: (batch, n_out); the output layer's replaces its z
-    const T* delta(std::size_t l) const {
-        return l + 1 == network_.layers.size() ? activations_[l].data() : deltas_[l].data();
+    const T* dz(std::size_t l) const {
+        return l + 1 == network_.layers.size() ? activations_[l].data() : dz_[l].data();
     }
-    // row length of layer l's output and delta
+    // row length of layer l's output and dz
     Index stride(std::size_t l) const { return row_stride<T>(network_.layers[l].panels.padded_columns()); }
     Sums sums(const Batch<T>& batch) const;
 
@@ -73,9 +73,9 @@ class Pass {
     const Network<T>& network_;
     std::vector<double> dropout_;
     std::uint64_t seed_;
-    std::vector<Buffer<T>> activations_;  // outputs of each layer: (batch, n_out); the last becomes its delta
+    std::vector<Buffer<T>> activations_;  // outputs of each layer: (batch, n_out); the last becomes its dz
     std::vector<Buffer<T>> slopes_;       // f'(z) of each hidden layer that keeps it: (batch, n_out)
-    std::vector<Buffer<T>> deltas_;       // d loss / d z of each hidden layer: (batch, n_out)
+    std::vector<Buffer<T>> dz_;           // d loss / d z of each hidden layer: (batch, n_out)
     std::vector<Buffer<T>> transposed_;   // a panel of transposed weights for each member
     Buffer<double> row_loss_, row_hit_;   // (batch)
 };

@@ -62,7 +62,7 @@ bool Trainer<T>::has_moments() const {
 
 template <class T>
 Index Trainer<T>::row_tiles(std::size_t layer) const {
-    return (network_.layers[layer].n_in() + kernels_.row_tile - 1) / kernels_.row_tile;
+    return divide_up(network_.layers[layer].n_in(), kernels_.row_tile);
 }
 
 // Allocates what an epoch needs, because nothing is allocated inside the team; returns the team's size: as
@@ -106,7 +106,7 @@ template <class T>
 EpochResult Trainer<T>::run_epoch(const Dataset<T>& data, double learning_rate,
                                   const Interrupted& interrupted) {
     const Index batch_size = std::min(options_.batch_size, data.n);
-    const Index n_steps = (data.n + batch_size - 1) / batch_size;
+    const Index n_steps = divide_up(data.n, batch_size);
     const bool clips = options_.clip_norm > 0;
     const std::int64_t first_step = steps_;
     const int members = prepare(data, batch_size);
@@ -173,7 +173,6 @@ EpochResult Trainer<T>::full_gradient(const Dataset<T>& data, const Interrupted&
             if (me.index == 0) {
                 const Sums s = pass_.sums(batch);
                 result.loss += s.loss;
-                result.accuracy += s.hits;
                 weight += s.weight;
                 if (poll.due() && interrupted && interrupted()) stop_ = result.interrupted = true;
             }
@@ -181,7 +180,6 @@ EpochResult Trainer<T>::full_gradient(const Dataset<T>& data, const Interrupted&
         }
     });
     if (weight > 0) result.loss = (result.loss + penalty()) / weight;
-    result.accuracy = weight > 0 ? result.accuracy / weight : 0.0;
     const T inverse = weight > 0 ? static_cast<T>(1.0 / weight) : T(0),
             alpha = static_cast<T>(options_.alpha);
     for (std::size_t l = 0; l < gradients_.size(); ++l) {
@@ -248,7 +246,7 @@ void Trainer<T>::update(std::size_t l, const Batch<T>& batch, const Member& me) 
             args.x = x.dense;
             args.ldx = x.ld;
             args.columns = x.sparse() ? &x.columns : nullptr;
-            args.dz = pass_.delta(l) + network_.layers[l].panels.first_column(panel);
+            args.dz = pass_.dz(l) + network_.layers[l].panels.first_column(panel);
             args.lddz = pass_.stride(l);
             bias ? kernels_.update_bias(args, step_) : kernels_.update(args, step_);
         }
@@ -269,7 +267,7 @@ void Trainer<T>::gradient(std::size_t l, const Batch<T>& batch, bool accumulate,
                              x.dense,
                              x.ld,
                              x.sparse() ? &x.columns : nullptr,
-                             pass_.delta(l) + column,
+                             pass_.dz(l) + column,
                              pass_.stride(l),
                              gradients.panels.vectors(panel),
                              gradients.weights.data() + gradients.panels.offset(panel),

@@ -8,32 +8,13 @@
 
 #include "network/network.hpp"
 #include "threads/team.hpp"
+#include "training/optimizer_step.hpp"
 #include "training/pass.hpp"
 
 namespace pymlp {
 
-struct TrainerOptions {
-    Solver solver = Solver::sgd;
-    double momentum = 0.9;
-    bool nesterov = true;
-    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;
-    double alpha = 0;             // L2 penalty
-    double weight_decay = 0;      // adamw, lion: decoupled from the gradient
-    double clip_norm = 0;         // largest norm of the data's gradient; 0: any
-    double ema_decay = 0;         // of the weights' moving average; 0: none is kept
-    std::vector<double> dropout;  // share of each hidden layer's units that are dropped
-    std::uint64_t seed = 0;       // of dropout
-    Index batch_size = 1;
-    int n_threads = 0;  // 0: OpenMP's number
-};
-
-// The numbers of step t = 1, 2, ... on a mini-batch of this weight; `averaged`: the average's number of it.
-template <class T>
-OptimizerStep<T> optimizer_step(const TrainerOptions& options, std::int64_t t, std::int64_t averaged,
-                                double learning_rate, double batch_weight);
-
 struct EpochResult {
-    double loss = 0;      // mean over the samples of their mini-batch's loss, with the penalty
+    double loss = 0;      // with the penalty: mean over the samples of their mini-batch's, or of all
     double accuracy = 0;  // of classifiers, as the samples passed
     bool interrupted = false;
 };
