@@ -60,7 +60,7 @@ def test_balanced_needs_all_the_data() -> None:
 
 WRONG: dict[str, tuple[np.ndarray, Any, str]] = {
     "a number": (NAMES, 2.0, "'class_weight' parameter of MLPClassifier must be"),
-    "an unknown class": (NAMES, {"d": 2.0}, "not in class_weight"),
+    "an unknown class": (NAMES, {"d": 2.0}, r"names \['d'\], not among the classes"),
     "a dict for several labels": (SEVERAL, {"a": 2.0}, "list of 2 dicts"),
     "too short a list": (SEVERAL, [{"a": 2.0}], "list of 2 dicts"),
     "a dict for a matrix": (INDICATOR, {0: 2.0}, "list of dicts"),

@@ -150,3 +150,8 @@ def test_the_score_is_that_of_the_fitted_quantiles() -> None:
 def test_gamma_targets_that_round_to_zero() -> None:
     with pytest.raises(ValueError, match="y > 0 in float32"):
         MLPRegressor(loss="gamma").fit(X.astype(np.float32), np.full(len(X), 1e-50))
+
+
+def test_a_list_of_quantiles_is_for_pinball() -> None:
+    with pytest.raises(ValueError, match="'quantile' parameter can only be a list with"):
+        MLPRegressor(quantile=[0.1, 0.9]).fit(X, Y)

@@ -138,3 +138,46 @@ def test_schedules_are_parameters_like_others() -> None:
     with pytest.warns(ConvergenceWarning):
         clf.fit(X, Y > 0)
     assert pickle.loads(pickle.dumps(clf)).learning_rate == clf.learning_rate
+
+
+def test_a_rising_schedule_is_given_its_time() -> None:
+    """Early stopping does not count the epochs in which the rate is still small."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 8))
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    clf = MLPClassifier((20,), learning_rate="one_cycle", early_stopping=True, random_state=0)
+    clf.set_params(batch_size=32, n_iter_no_change=5, max_iter=100).fit(X, y)
+    assert clf.n_iter_ > 30  # the rise
+    assert clf.score(X, y) > 0.85  # 0.5 by chance
+
+
+def test_full_warm_start_plans_over_all_epochs() -> None:
+    X, y = np.linspace(-1, 1, 50).reshape(-1, 1), np.linspace(-1, 1, 50)
+    reg = MLPRegressor(hidden_layer_sizes=(3,), learning_rate="cosine", warm_start="full")
+    reg.set_params(max_iter=4, random_state=0).fit(X, y)
+    reg.set_params(max_iter=6).fit(X, y)
+    cosine = schedules.Cosine()
+    expected = [0.001 * cosine(e, 4) for e in range(4)]
+    expected += [0.001 * cosine(e, 10) for e in range(4, 10)]
+    np.testing.assert_allclose(reg.history_["learning_rate"], expected)
+    reg.set_params(learning_rate_init=0.01, learning_rate="constant").fit(X, y)
+    assert reg.history_["learning_rate"][-6:] == [0.01] * 6
+
+
+@pytest.mark.parametrize("factor", [-1.0, 0.0, np.nan, "a"])
+def test_a_schedule_of_ones_own_is_checked(factor: Any) -> None:
+    class Mine(schedules.Schedule):
+        def __call__(self, epoch: int, n_epochs: int) -> float:
+            return factor
+
+    reg = MLPRegressor(learning_rate=Mine())
+    with pytest.raises(ValueError, match=r"schedule Mine must return a finite number > 0.*epoch 0"):
+        reg.fit(np.ones((5, 1)), np.ones(5))
+
+
+def test_no_schedule_with_lbfgs_and_no_class() -> None:
+    X, y = np.ones((5, 1)), np.ones(5)
+    with pytest.raises(ValueError, match="cannot be a schedule with solver='lbfgs'"):
+        MLPRegressor(solver="lbfgs", learning_rate="cosine").fit(X, y)
+    with pytest.raises(ValueError, match=r"must be an object, such as Cosine\(\), not a class"):
+        MLPRegressor(learning_rate=schedules.Cosine).fit(X, y)

@@ -6,8 +6,9 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
-from pymlp import MLPClassifier, MLPRegressor
+from pymlp import MLPClassifier, MLPRegressor, schedules
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
@@ -162,3 +163,72 @@ def test_moments_of_another_network_are_not_taken_up() -> None:
 def test_weights_that_round_to_zero() -> None:
     with pytest.raises(ValueError, match="non-zero number in float32"):
         MLPRegressor().fit(X.astype(np.float32), Y, sample_weight=np.full(100, 1e-300))
+
+
+def raises(*_: Any) -> float:
+    raise ZeroDivisionError("on purpose")
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "a class for a schedule": {"learning_rate": schedules.Step},
+    "another signature": {"learning_rate": lambda epoch, n: 0.01},
+    "an error in a rate": {"learning_rate": raises},
+    "a rate that reaches 0": {"learning_rate": lambda epoch: 0.01 * (1 - epoch / 2)},
+    "a schedule below 0": {
+        "learning_rate": type("My", (schedules.Schedule,), {"__call__": raises})()
+    },
+    "a scorer for two classes": {"scoring": "f1", "early_stopping": True},
+    "a scorer without probabilities": {
+        "scoring": "roc_auc_ovr",
+        "loss": "hinge",
+        "early_stopping": True,
+    },
+    "an error in a scorer": {"scoring": raises, "early_stopping": True},
+    "divergence": {"solver": "sgd", "learning_rate_init": 1e300},
+    "divergence with early stopping": {
+        "solver": "sgd",
+        "learning_rate_init": 1e300,
+        "early_stopping": True,
+    },
+    "an error in init": {"init": raises},
+}
+
+
+@pytest.mark.parametrize("warm_start", [False, True, "full"])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_fit_that_raises_leaves_the_model(failure: str, warm_start: Any) -> None:
+    if failure == "an error in init" and warm_start:
+        pytest.skip("nothing is drawn")
+    labels = np.digitize(Y, [-1.0, 1.0])
+    clf = MLPClassifier((9,), batch_size=20, max_iter=5, random_state=0)
+    clf.set_params(warm_start=warm_start).fit(X, labels)
+    before = copy.deepcopy({k: v for k, v in vars(clf).items() if k.endswith("_")})
+    probabilities = clf.predict_proba(X)
+    kept = clf.get_params()
+    clf.set_params(**FAILURES[failure])
+    with pytest.raises((ValueError, TypeError, AttributeError, ZeroDivisionError)):
+        clf.fit(X, labels)
+    clf.set_params(**kept)
+    after = {k: v for k, v in vars(clf).items() if k.endswith("_")}
+    assert after.keys() == before.keys()
+    for name, value in before.items():
+        np.testing.assert_equal(after[name], value, err_msg=name)
+    np.testing.assert_array_equal(clf.predict_proba(X), probabilities)
+
+
+def test_a_first_fit_that_raises_leaves_an_unfitted_estimator() -> None:
+    reg = MLPRegressor(solver="sgd", learning_rate_init=1e300, batch_size=20)
+    with pytest.raises(ValueError, match="epoch 1"):
+        reg.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        reg.predict(X)
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed:sklearn.exceptions.ConvergenceWarning")
+def test_lbfgs_that_diverges_leaves_the_model() -> None:
+    reg = MLPRegressor(hidden_layer_sizes=(9,), max_iter=5, random_state=0).fit(X, Y)
+    before = copy.deepcopy(vars(reg))
+    with pytest.raises(ValueError, match="non-finite"):
+        reg.set_params(solver="lbfgs").fit(X, Y * 1e200)
+    np.testing.assert_equal(reg.coefs_, before["coefs_"])
+    np.testing.assert_equal(reg.history_, before["history_"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -128,8 +130,7 @@ class BaseMLP(FittedNetwork, ABC):
         sample_weight_val: Any = None,
         incremental: bool = False,
     ) -> Self:
-        before = dict(self.__dict__)
-        try:
+        with self._all_or_nothing():
             self._check_options()
             if incremental and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
@@ -148,32 +149,37 @@ class BaseMLP(FittedNetwork, ABC):
                 plain = train._replace(weight=weight)
                 validation = Validation.held_out(self, plain, X, y, held_out)
             engine = self._new_engine(len(rows))
+            best = [p.copy() for p in engine.kept()] if self._stops_early() else None
+            try:
+                if self.solver == "lbfgs":
+                    run_lbfgs(self, engine, train, validation)
+                else:
+                    run_epochs(
+                        self,
+                        engine,
+                        train,
+                        rows,
+                        validation=validation,
+                        best=best,
+                        incremental=incremental,
+                    )
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", stacklevel=4)
+                if self.solver != "lbfgs":  # there the engine may be amid a line search
+                    engine.keep()
+            self._end_fit(engine, best)
+        return self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Leave the estimator as it was if the body raises: a fit trains copies of everything."""
+        before = dict(self.__dict__)
+        try:
+            yield
         except BaseException:
-            # a call that is refused leaves the estimator as it was
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-        best = [p.copy() for p in engine.kept()] if self._stops_early() else None
-        try:
-            if self.solver == "lbfgs":
-                run_lbfgs(self, engine, train, validation)
-            else:
-                run_epochs(
-                    self,
-                    engine,
-                    train,
-                    rows,
-                    validation=validation,
-                    best=best,
-                    incremental=incremental,
-                )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
-            if self.solver != "lbfgs":  # there the engine may be amid a line search
-                engine.keep()
-        finally:
-            self._end_fit(engine, best)
-        return self
 
     def _end_fit(self, engine: Engine, best: list[Parameters] | None) -> None:
         """End a fit: the engine's state becomes the estimator's, the best weights its own."""
@@ -215,16 +221,17 @@ class BaseMLP(FittedNetwork, ABC):
             if not hasattr(self, "loss_curve_"):  # that was by lbfgs
                 self.loss_curve_ = []
         self._copy_parameters(units, X.dtype)
-        if not hasattr(self, "history_"):  # weights set by hand
-            self.history_ = {}
+        self._copy_records()
         optimizer = None
         if incremental or (self.warm_start == "full" and not first_pass):
             optimizer = getattr(self, "_optimizer", None)
+        rates = self.learning_rate_init, self.learning_rate, self.power_t
         if optimizer is None or not optimizer.matches(self.solver, self.coefs_):
-            optimizer = Optimizer(
-                self.solver, self.learning_rate_init, self.learning_rate, self.power_t
-            )
-        self._optimizer = optimizer.continued(X.dtype, is_pickled=incremental)
+            optimizer = Optimizer(self.solver, *rates)
+        # scikit-learn's partial_fit keeps the rates of its first call
+        self._optimizer = optimizer.continued(
+            X.dtype, rates=None if incremental else rates, is_pickled=incremental
+        )
         return train, weight
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
@@ -268,6 +275,15 @@ class BaseMLP(FittedNetwork, ABC):
         mean = mean.cast(dtype).copy()
         self.averaged_coefs_: list[Array] = mean.coefs
         self.averaged_intercepts_: list[Array] = mean.intercepts
+
+    def _copy_records(self) -> None:
+        """Copy what grows by the epoch."""
+        self.history_ = {
+            name: list(column) for name, column in getattr(self, "history_", {}).items()
+        }
+        for name in ("loss_curve_", "validation_scores_"):
+            if getattr(self, name, None) is not None:
+                setattr(self, name, list(getattr(self, name)))
 
     def _forget_average(self) -> None:
         for name in ("averaged_coefs_", "averaged_intercepts_", "n_averaged_"):

@@ -100,8 +100,8 @@ class Classifier(ClassifierMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges (without
-            early stopping).
+            If a parameter or the data are not valid, or if the first epoch diverges. The
+            estimator is then as it was before the call.
 
         Warns
         -----
@@ -128,6 +128,8 @@ class Classifier(ClassifierMixin, BaseMLP):
         classes: Any = None,
     ) -> Self:
         """Train one epoch, going on from the present weights and optimizer state.
+
+        As in scikit-learn, the learning rate and its schedule are those of the first call.
 
         Parameters
         ----------

@@ -64,8 +64,10 @@ class MLPClassifier(Classifier):
     verbose : bool, default=False
         Print the loss of each epoch, or iteration of 'lbfgs'.
     warm_start : bool or 'full', default=False
-        Start `fit` from the previous weights, with 'full' also from the solver's moments, its
-        learning rate and the schedule's position.
+        Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
+        also from the solver's moments, its learning rate (unless its parameters have changed) and
+        the schedule's position, a schedule being planned over the epochs done and `max_iter` more.
+        An integer `random_state` draws the same orders again.
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default=True
@@ -100,7 +102,8 @@ class MLPClassifier(Classifier):
         'log_loss' [19]_.
     class_weight : dict, list of dict, 'balanced' or None, default=None
         Factors of the sample weights by class, one dict a label with several labels a sample;
-        'balanced' is ``n_samples / (n_classes * count)``.
+        'balanced' is ``n_samples / (n_classes * count)``. With several labels a sample the
+        product of their factors counts.
     dropout : float or list of float of length n_hidden_layers, default=0.0
         Share of a hidden layer's outputs that training sets to 0, in [0, 1) [14]_; the others are
         divided by ``1 - dropout``. Not for 'lbfgs'.

@@ -84,10 +84,13 @@ def _orthogonal(n_in: int, n_out: int, random_state: np.random.RandomState) -> A
 
 
 def _checked(weights: Any, shape: tuple[int, int]) -> Array:
-    array = np.array(weights, dtype=np.float64)
-    if array.shape != shape or not np.isfinite(array).all():
-        raise ValueError(
-            f"The callable 'init' must return a finite array of shape {shape} = (n_in, n_out). "
-            f"Got one of shape {array.shape} instead."
-        )
+    wanted = f"The callable 'init' must return a finite array of shape {shape} = (n_in, n_out). "
+    try:
+        array = np.array(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{wanted}Got {weights!r} instead.") from error
+    if array.shape != shape:
+        raise ValueError(f"{wanted}Got one of shape {array.shape} instead.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{wanted}Got one with infinite or NaN values instead.")
     return array

@@ -56,15 +56,21 @@ class Optimizer:
         power_t: float = 0.5,
     ) -> None:
         self.solver = solver
+        self._set_rates(learning_rate_init, learning_rate, power_t)
+        self.epochs = 0
+        self.is_pickled = False
+        self.reset()
+
+    def _set_rates(
+        self, learning_rate_init: float, learning_rate: LearningRate, power_t: float
+    ) -> None:
+        self.rates = learning_rate_init, learning_rate, power_t
         self.learning_rate_init = float(learning_rate_init)
         self.learning_rate = self.learning_rate_init
         self.power_t = power_t
         if isinstance(learning_rate, str) and learning_rate in schedules.NAMED:
             learning_rate = schedules.NAMED[learning_rate]()
         self.rule = learning_rate
-        self.epochs = 0
-        self.is_pickled = False
-        self.reset()
 
     def reset(self) -> None:
         """Forget the past; the learning rate stays."""
@@ -78,9 +84,21 @@ class Optimizer:
             [m.shape for m in moment.coefs] == shapes for moment in self.moments
         )
 
-    def continued(self, dtype: DTypeLike, *, is_pickled: bool) -> "Optimizer":
-        """Copy with the moments in this type, for a fit that may yet be refused."""
+    def continued(
+        self,
+        dtype: DTypeLike,
+        *,
+        rates: tuple[float, LearningRate, float] | None,
+        is_pickled: bool,
+    ) -> "Optimizer":
+        """Copy for a fit that may yet be refused.
+
+        Its moments are of this type. Other `rates` (learning_rate_init, learning_rate, power_t)
+        than the present ones are followed from now on; None keeps these.
+        """
         optimizer = copy(self)
+        if rates is not None and rates != self.rates:
+            optimizer._set_rates(*rates)
         optimizer.moments = [moment.cast(dtype) for moment in self.moments]
         optimizer.is_pickled = is_pickled
         return optimizer
@@ -94,10 +112,21 @@ class Optimizer:
     def begin_epoch(self, n_epochs: int) -> float:
         """Set the learning rate of the next epoch, out of `n_epochs`, and return it."""
         if isinstance(self.rule, schedules.Schedule):
-            self.learning_rate = self.learning_rate_init * self.rule(self.epochs, n_epochs)
+            name = f"schedule {type(self.rule).__name__}"
+            factor = _checked(self.rule(self.epochs, n_epochs), name, self.epochs)
+            self.learning_rate = self.learning_rate_init * factor
         elif callable(self.rule):
-            self.learning_rate = _checked(self.rule(self.epochs), self.epochs)
+            self.learning_rate = _checked(
+                self.rule(self.epochs), "callable 'learning_rate'", self.epochs
+            )
         return self.learning_rate
+
+    def rises(self, n_epochs: int) -> bool:
+        """Tell whether the next epoch's schedule lies above the present one's."""
+        rule = self.rule
+        return isinstance(rule, schedules.Schedule) and bool(
+            rule(self.epochs + 1, n_epochs) > rule(self.epochs, n_epochs)
+        )
 
     def end_epoch(self, samples_seen: int) -> None:
         """Follow scikit-learn's schedule after an epoch."""
@@ -119,15 +148,14 @@ class Optimizer:
         return stop
 
 
-def _checked(rate: Any, epoch: int) -> float:
+def _checked(rate: Any, source: str, epoch: int) -> float:
     try:
         value = float(rate)
     except (TypeError, ValueError):
         value = math.nan
     if not (np.isfinite(value) and value > 0):
         raise ValueError(
-            "The callable 'learning_rate' must return a finite number > 0. "
-            f"Got {rate!r} for epoch {epoch} instead."
+            f"The {source} must return a finite number > 0. Got {rate!r} for epoch {epoch} instead."
         )
     return value
 

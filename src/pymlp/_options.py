@@ -145,7 +145,17 @@ class EstimatorOptions(BaseEstimator):
 
     def _check_options(self) -> None:
         """Check the parameters that constraints of single ones cannot."""
+        if isinstance(self.learning_rate, type):
+            raise ValueError(
+                "The 'learning_rate' parameter must be an object, such as Cosine(), not a class. "
+                f"Got {self.learning_rate!r} instead."
+            )
         if self.solver == "lbfgs":
+            if callable(self.learning_rate) or self.learning_rate in NAMED:
+                raise ValueError(
+                    "The 'learning_rate' parameter cannot be a schedule with solver='lbfgs', which "
+                    f"has no learning rate. Got {self.learning_rate!r} instead."
+                )
             for name, off in (("dropout", 0.0), ("clip_norm", None), ("ema_decay", None)):
                 value = getattr(self, name)
                 if np.any(value) if name == "dropout" else value is not None:

@@ -113,7 +113,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     def _predictive_parameters(self) -> Parameters:
         """The parameters that predict: the average, if one is kept."""
-        if self.ema_decay is not None and hasattr(self, "averaged_coefs_"):
+        if hasattr(self, "averaged_coefs_"):
             return self._checked_parameters(self.averaged_coefs_, self.averaged_intercepts_)
         return self._fitted_parameters()
 

@@ -67,8 +67,8 @@ class Regressor(RegressorMixin, BaseMLP):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges (without
-            early stopping).
+            If a parameter or the data are not valid, or if the first epoch diverges. The
+            estimator is then as it was before the call.
 
         Warns
         -----
@@ -91,6 +91,8 @@ class Regressor(RegressorMixin, BaseMLP):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Train one epoch, going on from the present weights and optimizer state.
+
+        As in scikit-learn, the learning rate and its schedule are those of the first call.
 
         Parameters
         ----------
@@ -174,6 +176,11 @@ class Regressor(RegressorMixin, BaseMLP):
 
     def _check_options(self) -> None:
         super()._check_options()
+        if self.loss != "pinball" and not isinstance(self.quantile, Real):
+            raise ValueError(
+                "The 'quantile' parameter can only be a list with loss='pinball': with "
+                f"loss={self.loss!r} it must be a number. Got {self.quantile!r} instead."
+            )
         if self.loss == "pinball" and not isinstance(self.quantile, Real):
             levels = np.asarray(self.quantile)
             sound = levels.ndim == 1 and levels.size > 0 and levels.dtype.kind == "f"

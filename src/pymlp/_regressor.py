@@ -66,8 +66,10 @@ class MLPRegressor(Regressor):
     verbose : bool, default=False
         Print the loss of each epoch, or iteration of 'lbfgs'.
     warm_start : bool or 'full', default=False
-        Start `fit` from the previous weights, with 'full' also from the solver's moments, its
-        learning rate and the schedule's position.
+        Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
+        also from the solver's moments, its learning rate (unless its parameters have changed) and
+        the schedule's position, a schedule being planned over the epochs done and `max_iter` more.
+        An integer `random_state` draws the same orders again.
     momentum : float, default=0.9
         Momentum of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default=True

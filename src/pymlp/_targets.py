@@ -125,6 +125,18 @@ class SingleLabel(Target):
 
     def class_weights(self, class_weight: ClassWeight, y: Any) -> Array:
         """Weight of each sample by its class."""
+        if isinstance(class_weight, list):
+            raise ValueError(
+                "The 'class_weight' parameter must be 'balanced' or a dict, where a sample has one "
+                f"label. Got {class_weight!r} instead."
+            )
+        if isinstance(class_weight, dict):
+            unknown = [name for name in class_weight if name not in self.classes.tolist()]
+            if unknown:
+                raise ValueError(
+                    f"The 'class_weight' parameter names {unknown}, not among the classes "
+                    f"{self.classes.tolist()}. Classes left out weigh 1."
+                )
         weights = compute_class_weight(class_weight, classes=self.classes, y=y)
         return weights[self.numbers(y)]  # type: ignore[no-any-return]
 
@@ -273,6 +285,11 @@ def checked_labels(y: Any) -> Any:
     """Check that y holds labels; a single column becomes one-dimensional."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+    if sparse.issparse(y) and not np.isin(y.data, (0, 1)).all():
+        raise ValueError(
+            "A sparse y must be a label indicator matrix of zeros and ones. Use y.toarray() for "
+            "several labels a sample."
+        )
     if not _is_mixed(y):
         check_classification_targets(y)
     return y

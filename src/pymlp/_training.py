@@ -69,12 +69,14 @@ def run_epochs(
         One epoch only, as partial_fit does.
     """
     optimizer = engine.optimizer
+    # a schedule is planned over all epochs of a fit, and of those before it that it goes on from
+    n_epochs = est.max_iter if incremental else optimizer.epochs + est.max_iter
     est.n_iter_ = 0
     for _ in range(1 if incremental else est.max_iter):
         start = time.perf_counter()
         if est.shuffle:
             rows = shuffle(rows, random_state=est._random_state)
-        learning_rate = optimizer.begin_epoch(est.max_iter)
+        learning_rate = optimizer.begin_epoch(n_epochs)
         est.loss_, accuracy = engine.run_epoch(train, rows, learning_rate)
         est.n_iter_ += 1
         est.t_ += len(rows)
@@ -91,17 +93,15 @@ def run_epochs(
             _follow_loss(est)
         else:
             _follow_validation(est, epoch, engine, best)
+        if optimizer.rises(n_epochs):
+            est._no_improvement_count = 0  # little can be seen of steps that are still small
         optimizer.end_epoch(est.t_)
         if not np.isfinite(est.loss_):
             _report_divergence(est, learning_rate)
             return
         if est._no_improvement_count > est.n_iter_no_change:
-            if best is None:
-                what = "Training loss"
-            else:
-                what = "Validation score" if est._goal.sign > 0 else "Validation loss"
             message = (
-                f"{what} did not improve more than tol={est.tol:f} for "
+                f"{_what_is_followed(est)} did not improve more than tol={est.tol:f} for "
                 f"{est.n_iter_no_change} consecutive epochs."
             )
             if optimizer.wants_to_stop(message, bool(est.verbose)):
@@ -114,6 +114,12 @@ def run_epochs(
             ConvergenceWarning,
             stacklevel=5,  # the caller of fit, through scikit-learn's decorator
         )
+
+
+def _what_is_followed(est: "BaseMLP") -> str:
+    if not est._stops_early():
+        return "Training loss"
+    return "Validation score" if est._goal.sign > 0 else "Validation loss"
 
 
 def record(est: "BaseMLP", epoch: dict[str, float]) -> None:
@@ -161,7 +167,7 @@ def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
     reason = (
         f"the loss of epoch {est.n_iter_} is {est.loss_} at a learning rate of {learning_rate:g}"
     )
-    if est.n_iter_ == 1 and not est._stops_early():
+    if est.n_iter_ == 1:
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. In detail: {reason}."

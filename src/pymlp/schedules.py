@@ -8,6 +8,7 @@ planned over `max_iter` epochs; a fit that stops early has gone only part of the
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Integral
 
 __all__ = ["Cosine", "Exponential", "OneCycle", "Schedule", "Step", "WarmUp"]
 
@@ -112,7 +113,13 @@ class Step(Schedule):
 
     def __post_init__(self) -> None:
         _check("Step", "decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
-        _check("Step", "every", self.every, self.every is None or self.every >= 1, "at least 1")
+        _check(
+            "Step",
+            "every",
+            self.every,
+            self.every is None or (isinstance(self.every, Integral) and self.every >= 1),
+            "an integer of at least 1, or None",
+        )
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""
