@@ -194,11 +194,16 @@ FAILURES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("warm_start", [False, True, "full"])
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(
+    ("failure", "warm_start"),
+    [
+        (failure, warm_start)
+        for failure in FAILURES
+        for warm_start in (False, True, "full")
+        if failure != "an error in init" or not warm_start  # a warm start draws nothing
+    ],
+)
 def test_a_fit_that_raises_leaves_the_model(failure: str, warm_start: Any) -> None:
-    if failure == "an error in init" and warm_start:
-        pytest.skip("nothing is drawn")
     labels = np.digitize(Y, [-1.0, 1.0])
     clf = MLPClassifier((9,), batch_size=20, max_iter=5, random_state=0)
     clf.set_params(warm_start=warm_start).fit(X, labels)

@@ -155,13 +155,9 @@ class Classifier(ClassifierMixin, BaseMLP):
             ``class_weight='balanced'``, or if the epoch diverges; the weights then stay as they
             were.
         """
-        self._announce(classes, y)
-        try:
+        with self._all_or_nothing():  # of the classes, too
+            self._announce(classes, y)
             return self._fit(X, y, sample_weight, incremental=True)
-        except BaseException:
-            if not hasattr(self, "coefs_"):  # the first call is refused: the classes go, too
-                del self.classes_, self._target
-            raise
 
     def predict(self, X: ArrayLike) -> Any:
         """Predict the most probable classes.

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits  # scikit-learn requires it
 from ._engine import Engine, Samples
 from ._parameters import Array, Parameters
 from ._scoring import Validation
-from ._training import record
+from ._training import NOT_FINITE, record
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
@@ -76,8 +76,6 @@ def run_lbfgs(
         est.n_iter_ += 1
         engine.assign(unpack(intermediate_result.x, engine.parameters))
         est.loss_ = float(intermediate_result.fun)
-        if est.verbose:
-            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
         metrics = validation.metrics(est, engine, est.loss_) if validation else {}
         record(est, {"loss": est.loss_, **metrics})
 
@@ -101,8 +99,5 @@ def run_lbfgs(
     est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
     est.loss_ = float(result.fun)
     if not np.isfinite(result.x).all() or not np.isfinite(est.loss_):
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large "
-            "values and need to be preprocessed."
-        )
+        raise ValueError(NOT_FINITE)
     engine.assign(unpack(result.x, engine.parameters))

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from ._base import BaseMLP
 
 
+NOT_FINITE = (  # in scikit-learn's words
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
+
+
 def hold_out(est: "BaseMLP", rows: Array, train: Samples) -> list[Array]:
     """Split the rows into training and validation rows."""
     if est.validation_fraction == 0:
@@ -81,8 +87,6 @@ def run_epochs(
         est.n_iter_ += 1
         est.t_ += len(rows)
         est.loss_curve_.append(est.loss_)
-        if est.verbose:
-            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
         epoch = {"loss": est.loss_, **est._training_metrics(accuracy)}
         if validation is not None:
             epoch |= validation.metrics(est, engine, est.loss_)
@@ -123,7 +127,9 @@ def _what_is_followed(est: "BaseMLP") -> str:
 
 
 def record(est: "BaseMLP", epoch: dict[str, float]) -> None:
-    """Add a row to ``history_``; nan where an epoch had no such value."""
+    """Add a row to ``history_``, nan where an epoch had no such value, and tell the loss."""
+    if est.verbose:
+        print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
     before = max((len(column) for column in est.history_.values()), default=0)
     for name in est.history_ | epoch:
         column = est.history_.setdefault(name, [np.nan] * before)
@@ -168,10 +174,7 @@ def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
         f"the loss of epoch {est.n_iter_} is {est.loss_} at a learning rate of {learning_rate:g}"
     )
     if est.n_iter_ == 1:
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large "
-            f"values and need to be preprocessed. In detail: {reason}."
-        )
+        raise ValueError(f"{NOT_FINITE} In detail: {reason}.")
     warnings.warn(
         f"Training diverged and was stopped: {reason}. The weights of the last finite epoch are "
         "kept; a smaller learning_rate_init or scaled input may help.",

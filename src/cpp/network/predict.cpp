@@ -10,15 +10,6 @@ namespace {
 constexpr Index block_rows =
     84;  // a multiple of every row tile (6, 14); 84 x 1000 floats fit into the L2 cache
 
-// Entries of the fullest block of compressed rows.
-template <class T>
-Index most_entries(const Rows<T>& x, Index n) {
-    Index most = 0;
-    for (Index first = 0; x.sparse() && first < n; first += block_rows)
-        most = std::max(most, x.start(std::min(n, first + block_rows)) - x.start(first));
-    return most;
-}
-
 // Calls f(first, rows, z, ldz) with the raw outputs of every block of rows.
 template <class T, class F>
 void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_threads, F f) {
@@ -29,8 +20,12 @@ void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_
     for (const Layer<T>& layer : network.layers) work += 2.0 * static_cast<double>(n * layer.panels.size());
     const int members = static_cast<int>(std::min<Index>(team_size(n_threads, work), blocks));
     Buffer<T> scratch(2 * members * rows * stride);
+    Dataset<T> samples;
+    samples.n = n;
+    samples.x = x;
+    const Index entries = most_entries(samples, rows);
     std::vector<SparseBlock<T>> gathered;
-    for (int m = 0; x.sparse() && m < members; ++m) gathered.emplace_back(rows, most_entries(x, n));
+    for (int m = 0; x.sparse() && m < members; ++m) gathered.emplace_back(rows, entries);
     run_team(members, [&](Member& me) {
         T* a = scratch.data() + 2 * me.index * rows * stride;
         for (Index b = blocks * me.index / me.count; b < blocks * (me.index + 1) / me.count; ++b) {

@@ -1,6 +1,7 @@
 // Samples as the caller holds them, borrowed, and the form in which kernels take a block of them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -41,6 +42,19 @@ struct Dataset {
 
     Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
 };
+
+// Entries of a sparse X in the fullest of the blocks of `size` samples; else 0.
+template <class T>
+Index most_entries(const Dataset<T>& data, Index size) {
+    Index most = 0;
+    for (Index begin = 0; data.x.sparse() && begin < data.n; begin += size) {
+        Index entries = 0;
+        for (Index s = begin; s < std::min(data.n, begin + size); ++s)
+            entries += data.x.start(data.row(s) + 1) - data.x.start(data.row(s));
+        most = std::max(most, entries);
+    }
+    return most;
+}
 
 // What a layer reads: dense rows, or the compressed ones of a sparse X, by rows and by columns.
 template <class T>

@@ -94,21 +94,7 @@ void Batch<T>::list_columns(const Member& me) {
         }
 }
 
-template <class T>
-Index most_entries(const Dataset<T>& data, Index batch_size) {
-    Index most = 0;
-    for (Index begin = 0; data.x.sparse() && begin < data.n; begin += batch_size) {
-        Index entries = 0;
-        for (Index s = begin; s < std::min(data.n, begin + batch_size); ++s)
-            entries += data.x.start(data.row(s) + 1) - data.x.start(data.row(s));
-        most = std::max(most, entries);
-    }
-    return most;
-}
-
 template class Batch<float>;
 template class Batch<double>;
-template Index most_entries(const Dataset<float>&, Index);
-template Index most_entries(const Dataset<double>&, Index);
 
 }  // namespace pymlp

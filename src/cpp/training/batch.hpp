@@ -46,8 +46,4 @@ class Batch {
     Buffer<T> targets_, sample_weight_;  // (rows, padded n_outputs), (rows)
 };
 
-// Entries of the fullest mini-batch.
-template <class T>
-Index most_entries(const Dataset<T>& data, Index batch_size);
-
 }  // namespace pymlp

@@ -260,7 +260,8 @@ void Trainer<T>::gradient(std::size_t l, const Batch<T>& batch, bool accumulate,
     Layer<T>& gradients = gradients_[l];
     for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
         const Index column = gradients.panels.first_column(panel);
-        double* squares = gradient_squares_[l].data() + tile_at(l, panel);
+        // lbfgs needs no norm
+        double* squares = options_.clip_norm > 0 ? gradient_squares_[l].data() + tile_at(l, panel) : nullptr;
         GradientArgs<T> args{first,
                              last,
                              batch.rows(),
@@ -276,7 +277,7 @@ void Trainer<T>::gradient(std::size_t l, const Batch<T>& batch, bool accumulate,
         kernels_.gradient(args);
         if (first > 0) return;
         args.gradient = gradients.bias.data() + column;
-        args.squares = squares + row_tiles(l);
+        if (squares) args.squares = squares + row_tiles(l);
         kernels_.gradient_bias(args);
     });
 }
