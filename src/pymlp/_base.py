@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -20,10 +21,11 @@ from ._optimizers import Optimizer
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork, laid_out
 from ._scoring import Validation, goal
+from ._tasks import DURING_FIT, Tasks
 from ._training import hold_out, run_epochs
 
 
-class BaseMLP(FittedNetwork, ABC):
+class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     """Base of the estimators; use `MLPClassifier` or `MLPRegressor`."""
 
     history_: dict[str, list[float]]
@@ -119,6 +121,35 @@ class BaseMLP(FittedNetwork, ABC):
 
     # --- fitting ---------------------------------------------------------------------------------
 
+    @property
+    def learning_rate_(self) -> float:
+        """Learning rate of the next step; a callback may set it, or who goes on by partial_fit.
+
+        Raises
+        ------
+        AttributeError
+            Before a fit, and with 'lbfgs', which has none.
+        ValueError
+            When it is set where a schedule sets it, or to what is not a finite number > 0.
+        """
+        if not hasattr(self, "_optimizer"):
+            raise AttributeError("learning_rate_ is there after fit has been called.")
+        return self._stochastic_optimizer().learning_rate
+
+    @learning_rate_.setter
+    def learning_rate_(self, value: float) -> None:
+        self._stochastic_optimizer().set_learning_rate(value)
+
+    def _stochastic_optimizer(self) -> Optimizer:
+        if self.solver == "lbfgs":
+            raise AttributeError("solver='lbfgs' has no learning rate.")
+        if not hasattr(self, "_optimizer"):
+            self._optimizer = self._new_optimizer()
+        return self._optimizer
+
+    def _new_optimizer(self) -> Optimizer:
+        return Optimizer(self.solver, self.learning_rate_init, self.learning_rate, self.power_t)
+
     def _fit(
         self,
         X: Any,
@@ -138,6 +169,7 @@ class BaseMLP(FittedNetwork, ABC):
                 raise ValueError("X_val and y_val must be given together.")
             if sample_weight_val is not None and X_val is None:
                 raise ValueError("sample_weight_val needs X_val and y_val.")
+            tasks = Tasks(self, X, y, sample_weight, silent=incremental)
             train, weight = self._prepare(X, y, sample_weight, incremental=incremental)
             validation = None
             if X_val is not None:
@@ -150,9 +182,10 @@ class BaseMLP(FittedNetwork, ABC):
                 validation = Validation.held_out(self, plain, X, y, held_out)
             engine = self._new_engine(len(rows))
             best = [p.copy() for p in engine.kept()] if self._stops_early() else None
+            tasks.begin_fit()
             try:
                 if self.solver == "lbfgs":
-                    run_lbfgs(self, engine, train, validation)
+                    run_lbfgs(self, engine, train, validation, tasks)
                 else:
                     run_epochs(
                         self,
@@ -161,6 +194,7 @@ class BaseMLP(FittedNetwork, ABC):
                         rows,
                         validation=validation,
                         best=best,
+                        tasks=tasks,
                         incremental=incremental,
                     )
             except KeyboardInterrupt:
@@ -168,6 +202,7 @@ class BaseMLP(FittedNetwork, ABC):
                 if self.solver != "lbfgs":  # there the engine may be amid a line search
                     engine.keep()
             self._end_fit(engine, best)
+            tasks.end_fit()
         return self
 
     @contextmanager
@@ -177,6 +212,7 @@ class BaseMLP(FittedNetwork, ABC):
         try:
             yield
         except BaseException:
+            before |= {name: self.__dict__[name] for name in DURING_FIT if name in self.__dict__}
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
@@ -216,6 +252,8 @@ class BaseMLP(FittedNetwork, ABC):
         if first_pass:
             self._initialize(units, X.dtype)
         elif self.solver != "lbfgs":
+            if not self._stops_early():
+                self.__dict__.pop("best_epoch_", None)  # a callback's
             if getattr(self, "_goal", None) != goal(self):  # another one than in the last fit
                 self._reset_progress()
             if not hasattr(self, "loss_curve_"):  # that was by lbfgs
@@ -227,7 +265,7 @@ class BaseMLP(FittedNetwork, ABC):
             optimizer = getattr(self, "_optimizer", None)
         rates = self.learning_rate_init, self.learning_rate, self.power_t
         if optimizer is None or not optimizer.matches(self.solver, self.coefs_):
-            optimizer = Optimizer(self.solver, *rates)
+            optimizer = self._new_optimizer()
         # scikit-learn's partial_fit keeps the rates of its first call
         self._optimizer = optimizer.continued(
             X.dtype, rates=None if incremental else rates, is_pickled=incremental
@@ -254,6 +292,7 @@ class BaseMLP(FittedNetwork, ABC):
     def _reset_progress(self) -> None:
         """Set what early stopping, or the loss without it, is compared with."""
         self._goal = goal(self)
+        self.__dict__.pop("best_epoch_", None)
         early = self._stops_early()
         self._no_improvement_count = 0
         self.best_loss_: float | None = None if early else np.inf

@@ -159,6 +159,11 @@ class MLPClassifier(Classifier):
         What early stopping followed, by epoch; None without it.
     best_validation_score_ : float or None
         The best of them.
+    best_epoch_ : int
+        Row of `history_`, counted from 1, whose weights the model has; only if early stopping (or
+        the callback) chose it.
+    learning_rate_ : float
+        Learning rate of the next step, which a callback may set; not with 'lbfgs'.
     n_iter_ : int
         Epochs run in the last call, or iterations of 'lbfgs'.
     t_ : int

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # scikit-learn requires it
 from ._engine import Engine, Samples
 from ._parameters import Array, Parameters
 from ._scoring import Validation
+from ._tasks import Tasks
 from ._training import NOT_FINITE, record
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def unpack(packed: Array, like: Parameters) -> Parameters:
 
 
 def run_lbfgs(
-    est: "BaseMLP", engine: Engine, train: Samples, validation: Validation | None
+    est: "BaseMLP",
+    engine: Engine,
+    train: Samples,
+    validation: Validation | None,
+    tasks: Tasks,
 ) -> None:
     """Minimize the loss of all samples and set the estimator's fitted attributes.
 
@@ -69,8 +74,16 @@ def run_lbfgs(
     train : Samples
     validation : Validation or None
         Evaluated after each iteration.
+    tasks : Tasks
+        Told of each iteration's beginning and end; may stop the training.
     """
     est.n_iter_ = 0
+    objective = Objective(engine, train)
+    stopped = False
+
+    def loss_and_gradient(packed: Array) -> tuple[float, Array]:
+        tasks.begin_epoch()  # an iteration begins with the first point that it tries
+        return objective(packed)
 
     def end_iteration(intermediate_result: OptimizeResult) -> None:
         est.n_iter_ += 1
@@ -78,12 +91,16 @@ def run_lbfgs(
         est.loss_ = float(intermediate_result.fun)
         metrics = validation.metrics(est, engine, est.loss_) if validation else {}
         record(est, {"loss": est.loss_, **metrics})
+        nonlocal stopped
+        stopped = tasks.end_epoch()
+        if stopped:
+            raise StopIteration
 
     resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
     # BLAS threads that spin between SciPy's vector operations would take the cores from our team
     with threadpool_limits(limits=1, user_api="blas"):
         result = minimize(
-            Objective(engine, train),
+            loss_and_gradient,
             pack(engine.parameters),
             method="L-BFGS-B",
             jac=True,
@@ -96,7 +113,8 @@ def run_lbfgs(
                 "ftol": max(2.220446049250313e-09, float(resolution)),
             },
         )
-    est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
+    if not stopped:
+        est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
     est.loss_ = float(result.fun)
     if not np.isfinite(result.x).all() or not np.isfinite(est.loss_):
         raise ValueError(NOT_FINITE)

@@ -72,6 +72,15 @@ class Optimizer:
             learning_rate = schedules.NAMED[learning_rate]()
         self.rule = learning_rate
 
+    def set_learning_rate(self, value: Any) -> None:
+        """Go on with another learning rate, unless a schedule would overrule it."""
+        if callable(self.rule) or (self.solver == "sgd" and self.rule == "invscaling"):
+            raise ValueError(
+                "learning_rate_ cannot be set where a schedule sets it: use "
+                f"learning_rate='constant'. Got learning_rate={self.rates[1]!r}."
+            )
+        self.learning_rate = _checked(value, "learning_rate_ must be", "")
+
     def reset(self) -> None:
         """Forget the past; the learning rate stays."""
         self.moments: list[Parameters] = []
@@ -111,14 +120,14 @@ class Optimizer:
 
     def begin_epoch(self, n_epochs: int) -> float:
         """Set the learning rate of the next epoch, out of `n_epochs`, and return it."""
+        of_epoch = f" for epoch {self.epochs}"
         if isinstance(self.rule, schedules.Schedule):
-            name = f"schedule {type(self.rule).__name__}"
-            factor = _checked(self.rule(self.epochs, n_epochs), name, self.epochs)
+            rule = f"The schedule {type(self.rule).__name__} must return"
+            factor = _checked(self.rule(self.epochs, n_epochs), rule, of_epoch)
             self.learning_rate = self.learning_rate_init * factor
         elif callable(self.rule):
-            self.learning_rate = _checked(
-                self.rule(self.epochs), "callable 'learning_rate'", self.epochs
-            )
+            rule = "The callable 'learning_rate' must return"
+            self.learning_rate = _checked(self.rule(self.epochs), rule, of_epoch)
         return self.learning_rate
 
     def rises(self, n_epochs: int) -> bool:
@@ -148,15 +157,13 @@ class Optimizer:
         return stop
 
 
-def _checked(rate: Any, source: str, epoch: int) -> float:
+def _checked(rate: Any, rule: str, of_epoch: str) -> float:
     try:
         value = float(rate)
     except (TypeError, ValueError):
         value = math.nan
     if not (np.isfinite(value) and value > 0):
-        raise ValueError(
-            f"The {source} must return a finite number > 0. Got {rate!r} for epoch {epoch} instead."
-        )
+        raise ValueError(f"{rule} a finite number > 0. Got {rate!r}{of_epoch} instead.")
     return value
 
 

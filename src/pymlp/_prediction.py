@@ -15,6 +15,7 @@ from . import _core
 from ._losses import loss_of_output
 from ._options import EstimatorOptions
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
+from ._tasks import DURING_FIT
 
 
 class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions):
@@ -126,6 +127,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
+        for name in DURING_FIT:
+            state.pop(name, None)
         optimizer = state.get("_optimizer")
         if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:
             state["_optimizer"] = optimizer.without_moments()

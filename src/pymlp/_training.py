@@ -12,6 +12,7 @@ from sklearn.utils import shuffle
 from ._engine import Engine, Samples
 from ._parameters import Array, Parameters
 from ._scoring import Validation
+from ._tasks import Tasks
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
@@ -56,6 +57,7 @@ def run_epochs(
     *,
     validation: Validation | None,
     best: list[Parameters] | None,
+    tasks: Tasks,
     incremental: bool,
 ) -> None:
     """Train until the estimator's rules say stop, and set its fitted attributes.
@@ -71,6 +73,8 @@ def run_epochs(
         Evaluated after each epoch.
     best : list of Parameters or None
         Where early stopping keeps the best weights, and their average; None without it.
+    tasks : Tasks
+        Told of each epoch's beginning and end; may stop the training.
     incremental : bool
         One epoch only, as partial_fit does.
     """
@@ -82,6 +86,7 @@ def run_epochs(
         start = time.perf_counter()
         if est.shuffle:
             rows = shuffle(rows, random_state=est._random_state)
+        tasks.begin_epoch()
         learning_rate = optimizer.begin_epoch(n_epochs)
         est.loss_, accuracy = engine.run_epoch(train, rows, learning_rate)
         est.n_iter_ += 1
@@ -100,8 +105,11 @@ def run_epochs(
         if optimizer.rises(n_epochs):
             est._no_improvement_count = 0  # little can be seen of steps that are still small
         optimizer.end_epoch(est.t_)
+        stopped = tasks.end_epoch()
         if not np.isfinite(est.loss_):
             _report_divergence(est, learning_rate)
+            return
+        if stopped:
             return
         if est._no_improvement_count > est.n_iter_no_change:
             message = (
@@ -165,6 +173,7 @@ def _follow_validation(
     est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
     if sign * value > sign * est.best_validation_score_:
         est.best_validation_score_ = value
+        est.best_epoch_ = len(est.history_[column])
         for kept, current in zip(best, engine.kept(), strict=True):
             kept.assign(current)
 
