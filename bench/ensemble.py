@@ -34,10 +34,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="all by default")
     arguments = parser.parse_args()
     large = mnist(arguments.data) if arguments.data else like_mnist()
-    print(f"{MEMBERS} members, sgd with momentum, batch 50; the best of {arguments.rounds} rounds\n")
+    print(
+        f"{MEMBERS} members, sgd with momentum, batch 50; the best of {arguments.rounds} rounds\n"
+    )
     print("| network | data | epochs | one after another | side by side | times |")
     print("|---|---|---:|---:|---:|---:|")
-    for data, hidden, epochs in [(digits(), 50, 100), (large, 200, 5)]:
+    for data, hidden, epochs in [(digits(), 50, 200), (large, 200, 5)]:
         single, ensemble = best_seconds(
             data, hidden, epochs=epochs, rounds=arguments.rounds, n_threads=arguments.threads
         )
