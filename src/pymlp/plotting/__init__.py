@@ -5,3 +5,13 @@ display: its ``ax_`` and ``figure_`` and the artists it drew are there to be cha
 again. Instead of an estimator, a `Pipeline` that ends in one will do. matplotlib is imported when
 something is drawn.
 """
+
+from ._boundary import BoundaryDisplay
+from ._gradient_flow import GradientFlowDisplay
+from ._history import HistoryDisplay
+
+__all__ = [
+    "BoundaryDisplay",
+    "GradientFlowDisplay",
+    "HistoryDisplay",
+]
