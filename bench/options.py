@@ -25,6 +25,7 @@ CLASSIFIER: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ACTIVATIONS},
     "dropout 0.5": {"dropout": 0.5},
     "clip_norm": {"clip_norm": 1.0},
+    "monitor_gradients": {"monitor_gradients": True},
     "ema_decay": {"ema_decay": 0.999},
     "label_smoothing": {"label_smoothing": 0.1},
     "focal": {"loss": "focal"},

@@ -4,6 +4,7 @@ Shapes: a, z, delta (batch, units) of a layer; W (n_in, n_out); y (batch, n_outp
 one-hot.
 """
 
+from collections import defaultdict
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ from threefry import mask_key, words
 
 
 class Fitted(NamedTuple):
-    """Weights and biases in turn, by layer; their moving average; the loss of each epoch."""
+    """Weights and biases in turn, by layer; their moving average; what an epoch records."""
 
     parameters: list[Array]
     average: list[Array]
     loss_curve: list[float]
+    monitored: dict[str, list[float]]
 
 
 def fit(
@@ -45,11 +47,12 @@ def fit(
     seed = random.randint(2**31 - 1) if dropout.any() else 0
     ms, vs, average = ([0 * w for w in ws], [0 * w for w in ws], [w.copy() for w in ws])
     weight = np.ones(len(X)) if weight is None else weight
-    rows, t, curve = np.arange(len(X)), 0, []
+    rows, t, curve, monitored = np.arange(len(X)), 0, [], defaultdict(list)
     for rate in rates or [params["learning_rate_init"]] * params["max_iter"]:
         order = np.arange(len(X))
         random.shuffle(order)
         rows, curve = rows[order], [*curve, 0.0]
+        norms, outputs = [], []  # of each mini-batch, by layers
         for start in range(0, len(X), params["batch_size"]):
             batch = rows[start : start + params["batch_size"]]
             factors = [
@@ -57,7 +60,9 @@ def fit(
                 for k, (n, r) in enumerate(zip(hidden, dropout, strict=True))
             ]
             t += 1
-            value, gs = gradient(ws, names, factors, X[batch], y[batch], weight[batch], loss)
+            value, gs, a = gradient(ws, names, factors, X[batch], y[batch], weight[batch], loss)
+            norms.append([np.linalg.norm(g) for g in gs[::2]])
+            outputs.append(a)
             total = weight[batch].sum()
             squares = sum(np.sum(w**2) for w in ws[::2])
             curve[-1] += (value + params["alpha"] / 2 * squares / total) * len(batch) / len(X)
@@ -69,7 +74,14 @@ def fit(
                 make_step(params, rate, t, w, g + penalty, m, v)
             kept = min(params["ema_decay"] or 0.0, (1 + t) / (10 + t))  # a young one follows faster
             average = [kept * a + (1 - kept) * w for a, w in zip(average, ws, strict=True)]
-    return Fitted(ws, average, curve)
+        for k, norm in enumerate(np.mean(norms, axis=0)):
+            monitored[f"gradient_norm_{k}"].append(norm)
+        for k, name in enumerate(names):
+            h = np.vstack([a[k] for a in outputs])  # (n_samples, units)
+            monitored[f"activation_norm_{k}"].append(np.sqrt(np.mean(h**2)))
+            if name == "relu":
+                monitored[f"dead_share_{k}"].append(np.mean(~h.any(axis=0)))
+    return Fitted(ws, average, curve, dict(monitored))
 
 
 def initial(units: list[int], names: list[str], random: np.random.RandomState) -> list[Array]:
@@ -92,8 +104,8 @@ def gradient(
     y: Array,
     weight: Array,
     loss: Loss,
-) -> tuple[float, list[Array]]:
-    """Mean loss of a mini-batch and its derivatives by the weights and biases."""
+) -> tuple[float, list[Array], list[Array]]:
+    """Mean loss of a mini-batch, its derivatives by the weights and biases, hidden outputs."""
     a, slopes = [x], []
     for W, b, name, factor in zip(ws[:-2:2], ws[1:-2:2], names, factors, strict=True):
         f, slope = ACTIVATIONS[name]
@@ -108,7 +120,7 @@ def gradient(
         gs = [a[k].T @ delta, delta.sum(axis=0), *gs]
         if k > 0:
             delta = delta @ ws[2 * k].T * slopes[k - 1]
-    return float(share @ value), gs
+    return float(share @ value), gs, a[1:]
 
 
 def make_step(

@@ -67,7 +67,7 @@ class Case:
         defaults: dict[str, Any] = {"activations": ["tanh"] * self.n_hidden, "loss": self.loss}
         defaults |= {"alpha": ALPHA, "weight_decay": 0.0, "clip_norm": 0.0, "ema_decay": 0.0}
         defaults |= {"dropout": [0.0] * self.n_hidden, "seed": 0, "batch_size": N, "n_threads": 2}
-        defaults |= {"momentum": 0.0, "nesterov": False}
+        defaults |= {"momentum": 0.0, "nesterov": False, "monitor": False}
         defaults |= {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
         options = defaults | options
         return Engine(parameters.copy(), Optimizer(options.pop("solver", "sgd"), 1.0), **options)

@@ -167,7 +167,13 @@ def test_weights_that_leave_the_finite_numbers() -> None:
 @EVERY_ESTIMATOR
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("dropout", 0.5), ("dropout", [0.1]), ("clip_norm", 1.0), ("ema_decay", 0.9)],
+    [
+        ("dropout", 0.5),
+        ("dropout", [0.1]),
+        ("clip_norm", 1.0),
+        ("ema_decay", 0.9),
+        ("monitor_gradients", True),
+    ],
 )
 def test_options_of_mini_batches_are_refused(name: str, value: Any, estimator: Any) -> None:
     y = (SCORE > 0).astype(int)

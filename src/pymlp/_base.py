@@ -358,6 +358,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             # drawn only if needed: scikit-learn draws nothing here
             seed=int(self._random_state.randint(2**31 - 1)) if any(dropout) else 0,
             ema_decay=float(self.ema_decay or 0.0),
+            monitor=bool(self.monitor_gradients),
             n_threads=self._threads(),
         )
 

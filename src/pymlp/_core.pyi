@@ -47,6 +47,8 @@ def predict(
 class _Trainer:
     steps: int
     averaged_steps: int
+    @property
+    def monitored(self) -> dict[str, list[float]]: ...
     def __init__(
         self,
         units: list[int],
@@ -65,6 +67,7 @@ class _Trainer:
         ema_decay: float,
         dropout: list[float],
         seed: int,
+        monitor: bool,
         batch_size: int,
         n_threads: int,
     ) -> None: ...

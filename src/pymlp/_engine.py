@@ -47,6 +47,8 @@ class Engine:
         The moving average of the parameters, if there is one; kept like `parameters`.
     averaged_steps : int, default=0
         Mini-batches that it has followed.
+    activations : list of str
+        Of each hidden layer.
     n_threads : int
         0 for OpenMP's number.
     **options
@@ -60,19 +62,23 @@ class Engine:
         *,
         average: Parameters | None = None,
         averaged_steps: int = 0,
+        activations: list[str],
         n_threads: int,
         **options: Any,
     ) -> None:
         self.parameters = parameters
         self.average = average
         self.optimizer = optimizer
+        self.activations = activations
         self.n_threads = n_threads
         coefs = parameters.coefs
         trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
         units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
         # full-batch gradients need no optimizer; that of plain descent has the smallest state
         solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver
-        self._trainer = trainer_class(units, solver=solver, n_threads=n_threads, **options)
+        self._trainer = trainer_class(
+            units, activations=activations, solver=solver, n_threads=n_threads, **options
+        )
         self._trainer.load_parameters(coefs, parameters.intercepts)
         if average is not None:
             self._trainer.load_average(average.coefs, average.intercepts)
@@ -107,6 +113,15 @@ class Engine:
             loss = np.inf
         self._rejected = not np.isfinite(loss)
         return loss, accuracy
+
+    def monitored(self) -> dict[str, float]:
+        """Columns of ``history_`` that ``monitor_gradients`` adds for the last epoch."""
+        return {
+            f"{name}_{k}": value
+            for name, values in self._trainer.monitored.items()
+            for k, value in enumerate(values)
+            if name != "dead_share" or self.activations[k] == "relu"
+        }
 
     @property
     def averaged_steps(self) -> int:

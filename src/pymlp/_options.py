@@ -72,6 +72,7 @@ class EstimatorOptions(BaseEstimator):
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
         "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
+        "monitor_gradients": ["boolean"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
         "precision": [None, StrOptions({"float32", "float64"})],
     }
@@ -108,6 +109,7 @@ class EstimatorOptions(BaseEstimator):
         clip_norm: float | None,
         ema_decay: float | None,
         scoring: str | Callable[..., float] | None,
+        monitor_gradients: bool,
         n_threads: int | None,
         precision: str | None,
     ) -> None:
@@ -140,6 +142,7 @@ class EstimatorOptions(BaseEstimator):
         self.clip_norm = clip_norm
         self.ema_decay = ema_decay
         self.scoring = scoring
+        self.monitor_gradients = monitor_gradients
         self.n_threads = n_threads
         self.precision = precision
 
@@ -156,9 +159,10 @@ class EstimatorOptions(BaseEstimator):
                     "The 'learning_rate' parameter cannot be a schedule with solver='lbfgs', which "
                     f"has no learning rate. Got {self.learning_rate!r} instead."
                 )
-            for name, off in (("dropout", 0.0), ("clip_norm", None), ("ema_decay", None)):
+            of_mini_batches = {"dropout": 0.0, "clip_norm": None, "ema_decay": None}
+            for name, off in {**of_mini_batches, "monitor_gradients": False}.items():
                 value = getattr(self, name)
-                if np.any(value) if name == "dropout" else value is not None:
+                if np.any(value):
                     raise ValueError(
                         f"The '{name}' parameter needs a stochastic solver: with solver='lbfgs' "
                         f"it must be {off}. Got {value!r} instead."

@@ -119,6 +119,9 @@ class MLPRegressor(Regressor):
         What early stopping follows on the validation set: None is `score`, 'loss' the validation
         loss, otherwise a scorer as in scikit-learn's model selection, which is recorded in
         `history_` without early stopping, too.
+    monitor_gradients : bool, default=False
+        Record in `history_` the norms of each layer's gradient and outputs, and the share of dead
+        ReLU units. The weights are, to the last bit, those of a fit without it. Not for 'lbfgs'.
     n_threads : int or None, default=None
         Threads, at least 1; None follows OpenMP (``OMP_NUM_THREADS``, threadpoolctl). Results do
         not depend on it, to the last bit.
@@ -140,6 +143,13 @@ class MLPRegressor(Regressor):
         penalty), 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a validation set
         also 'val_loss' (without the penalty), 'val_r2' (for 'pinball' 'val_d2_pinball') and the
         scorer's value ('val_' and its name, or 'val_score').
+
+        With `monitor_gradients` also, as training saw them in the epoch, with its dropout:
+        'gradient_norm_k' for each layer k from 0: Frobenius norm of the loss's gradient by
+        ``coefs_[k]`` (not the biases), without the penalty and before `clip_norm`, mean over the
+        mini-batches; 'activation_norm_k' for each hidden layer k: root mean square of its outputs
+        over the samples (not weighted) and units; 'dead_share_k' for each with 'relu': share of
+        its units that put out 0 for every sample.
     loss_ : float
         Loss of the last epoch; with 'lbfgs' that of the final weights.
     loss_curve_ : list of float
@@ -259,6 +269,7 @@ class MLPRegressor(Regressor):
         clip_norm: float | None = None,
         ema_decay: float | None = None,
         scoring: str | Callable[..., float] | None = None,
+        monitor_gradients: bool = False,
         n_threads: int | None = None,
         precision: str | None = None,
     ) -> None:
@@ -292,6 +303,7 @@ class MLPRegressor(Regressor):
             clip_norm=clip_norm,
             ema_decay=ema_decay,
             scoring=scoring,
+            monitor_gradients=monitor_gradients,
             n_threads=n_threads,
             precision=precision,
         )

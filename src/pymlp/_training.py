@@ -95,6 +95,7 @@ def run_epochs(
         if validation is not None:
             epoch |= validation.metrics(est, engine, est.loss_)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
+        epoch |= engine.monitored()
         record(est, epoch)
 
         if best is None:

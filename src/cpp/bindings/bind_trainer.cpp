@@ -33,6 +33,14 @@ double gradient(Trainer<T>& trainer, const py::object& x, const py::array& y,
 }
 
 template <class T>
+py::dict monitored(const Trainer<T>& trainer) {
+    const Monitored epoch = trainer.monitored();
+    return py::dict(py::arg("gradient_norm") = epoch.gradient_norm,
+                    py::arg("activation_norm") = epoch.activation_norm,
+                    py::arg("dead_share") = epoch.dead_share);
+}
+
+template <class T>
 py::tuple evaluate_arrays(Trainer<T>& trainer, const py::object& x, const py::array& y,
                           const std::optional<Array<T>>& sample_weight, int n_threads) {
     const Samples<T> samples(trainer.network(), x, y, sample_weight, std::nullopt);
@@ -62,8 +70,8 @@ std::unique_ptr<Trainer<T>> new_trainer(const std::vector<Index>& units,
                                         const std::string& solver, double momentum, bool nesterov,
                                         double beta_1, double beta_2, double epsilon, double alpha,
                                         double weight_decay, double clip_norm, double ema_decay,
-                                        std::vector<double> dropout, std::uint64_t seed, Index batch_size,
-                                        int n_threads) {
+                                        std::vector<double> dropout, std::uint64_t seed, bool monitor,
+                                        Index batch_size, int n_threads) {
     if (units.size() < 2) throw std::invalid_argument("units must name inputs and outputs.");
     for (const Index n : units)
         if (n < 1) throw std::invalid_argument("units must be positive, got " + std::to_string(n) + ".");
@@ -74,7 +82,7 @@ std::unique_ptr<Trainer<T>> new_trainer(const std::vector<Index>& units,
     return std::make_unique<Trainer<T>>(
         units, activations_named(activations, hidden + 1), fitted(loss, units.back()),
         TrainerOptions{solver_named(solver), momentum, nesterov, beta_1, beta_2, epsilon, alpha, weight_decay,
-                       clip_norm, ema_decay, std::move(dropout), seed, batch_size, n_threads});
+                       clip_norm, ema_decay, std::move(dropout), seed, monitor, batch_size, n_threads});
 }
 
 template <class T>
@@ -103,7 +111,7 @@ void bind(py::module_& m, const char* name) {
              py::arg("loss"), py::arg("solver"), py::arg("momentum"), py::arg("nesterov"), py::arg("beta_1"),
              py::arg("beta_2"), py::arg("epsilon"), py::arg("alpha"), py::arg("weight_decay"),
              py::arg("clip_norm"), py::arg("ema_decay"), py::arg("dropout"), py::arg("seed"),
-             py::arg("batch_size"), py::arg("n_threads"))
+             py::arg("monitor"), py::arg("batch_size"), py::arg("n_threads"))
         .def("load_parameters", load([](auto& t) -> auto& { return t.network().layers; }), coefs, intercepts)
         .def("store_parameters", store([](auto& t) -> auto& { return t.network().layers; }), coefs,
              intercepts)
@@ -119,6 +127,7 @@ void bind(py::module_& m, const char* name) {
         .def_property("averaged_steps", &Trainer<T>::averaged_steps, &Trainer<T>::set_averaged_steps)
         .def("run_epoch", &run_epoch<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
              py::arg("order").noconvert(), py::arg("learning_rate"))
+        .def_property_readonly("monitored", &monitored<T>)
         .def("evaluate", &evaluate_arrays<T>, py::arg("X"), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("n_threads"))
         .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)

@@ -126,7 +126,7 @@ struct UpdateArgs {
     double* squares;   // out: sum of the new weights' squares, one number a row tile; null without a penalty
 };
 
-// gradient (+)= sum_b x[b][i] dz[b][j], for whoever needs it whole: clip_norm and lbfgs.
+// gradient (+)= sum_b x[b][i] dz[b][j], for whoever needs it whole: clip_norm, a monitor and lbfgs.
 template <class T>
 struct GradientArgs {
     Index first_row, last_row;

@@ -19,6 +19,7 @@ struct TrainerOptions {
     double ema_decay = 0;         // of the weights' moving average; 0: none is kept
     std::vector<double> dropout;  // share of each hidden layer's units that are dropped
     std::uint64_t seed = 0;       // of dropout
+    bool monitor = false;         // follow gradients and hidden outputs
     Index batch_size = 1;
     int n_threads = 0;  // 0: OpenMP's number
 };

@@ -52,6 +52,7 @@ Trainer<T>::Trainer(const std::vector<Index>& units, std::vector<Activation> act
     };
     shaped_alike(first_moments_);
     if (has_second_moments(options_.solver)) shaped_alike(second_moments_);
+    if (options_.monitor) monitor_.emplace(units);
     if (options_.ema_decay > 0) averaged_.emplace(units, network_.activations, network_.loss);
 }
 
@@ -82,7 +83,7 @@ int Trainer<T>::prepare(const Dataset<T>& data, Index batch_size) {
                                  layer.weights.data() + layer.panels.offset(p),
                                  squares_[l].data() + tile_at(l, p));
     }
-    if (options_.clip_norm > 0) prepare_gradients();
+    if (needs_norms()) prepare_gradients();
 
     double work = 0;  // floating-point operations
     for (const Layer<T>& layer : network_.layers)
@@ -107,9 +108,10 @@ EpochResult Trainer<T>::run_epoch(const Dataset<T>& data, double learning_rate,
                                   const Interrupted& interrupted) {
     const Index batch_size = std::min(options_.batch_size, data.n);
     const Index n_steps = divide_up(data.n, batch_size);
-    const bool clips = options_.clip_norm > 0;
+    const bool gradient_first = needs_norms();
     const std::int64_t first_step = steps_;
     const int members = prepare(data, batch_size);
+    if (monitor_) monitor_->begin_epoch();
     EpochResult result;
     double weight = 0;
     stop_ = false;
@@ -128,13 +130,15 @@ EpochResult Trainer<T>::run_epoch(const Dataset<T>& data, double learning_rate,
             if (me.index == 0)
                 step_ = optimizer_step<T>(options_, ++steps_, ++averaged_steps_, learning_rate,
                                           batch.total_weight());
-            pass_.run(batch, first_step + step, me,
-                      [&](std::size_t l) { clips ? gradient(l, batch, false, me) : update(l, batch, me); });
-            if (clips) {
+            pass_.run(batch, first_step + step, me, [&](std::size_t l) {
+                gradient_first ? gradient(l, batch, false, me) : update(l, batch, me);
+            });
+            if (gradient_first) {
                 me.wait();
                 OptimizerStep<T> clipped = step_;
-                clipped.clip = clip_factor();
+                if (options_.clip_norm > 0) clipped.clip = clip_factor();
                 for (std::size_t l = 0; l < network_.layers.size(); ++l) apply(l, clipped, me);
+                if (monitor_) observe(batch, me);
             }
             if (step + 1 < n_steps) gather(step + 1);
             if (me.index == 0) {
@@ -205,6 +209,30 @@ T Trainer<T>::clip_factor() const {
                                                             : T(1);
 }
 
+// Of the mean loss, by a layer's weights: without their penalty, and before it is clipped.
+template <class T>
+double Trainer<T>::gradient_norm(std::size_t l) const {
+    double total = 0;
+    for (Index p = 0; p < network_.layers[l].panels.count(); ++p) {
+        const double* squares = gradient_squares_[l].data() + tile_at(l, p);
+        for (Index tile = 0; tile < row_tiles(l); ++tile) total += squares[tile];
+    }
+    return std::sqrt(total) * static_cast<double>(step_.inverse);
+}
+
+// Between the barrier behind the gradients and the one that the next forward pass comes behind.
+template <class T>
+void Trainer<T>::observe(const Batch<T>& batch, const Member& me) {
+    const std::size_t depth = network_.layers.size();
+    for (std::size_t l = 0; l + 1 < depth; ++l) {
+        const Input<T> outputs = pass_.input(l + 1, batch);
+        monitor_->add_outputs(l, batch.rows(), outputs.dense, outputs.ld, me);
+    }
+    if (me.index > 0) return;
+    for (std::size_t l = 0; l < depth; ++l) monitor_->add_gradient(l, gradient_norm(l));
+    monitor_->end_batch(batch.rows());
+}
+
 // Calls f(panel, first_row, last_row) for the weights that this member owns.
 template <class T>
 template <class F>
@@ -253,7 +281,7 @@ void Trainer<T>::update(std::size_t l, const Batch<T>& batch, const Member& me) 
     });
 }
 
-// The data's gradient, whole: what clip_norm has to measure first, and lbfgs asks for.
+// The data's gradient, whole: what clip_norm and a monitor measure, and lbfgs asks for.
 template <class T>
 void Trainer<T>::gradient(std::size_t l, const Batch<T>& batch, bool accumulate, const Member& me) {
     const Input<T> x = pass_.input(l, batch);
@@ -261,7 +289,7 @@ void Trainer<T>::gradient(std::size_t l, const Batch<T>& batch, bool accumulate,
     for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
         const Index column = gradients.panels.first_column(panel);
         // lbfgs needs no norm
-        double* squares = options_.clip_norm > 0 ? gradient_squares_[l].data() + tile_at(l, panel) : nullptr;
+        double* squares = needs_norms() ? gradient_squares_[l].data() + tile_at(l, panel) : nullptr;
         GradientArgs<T> args{first,
                              last,
                              batch.rows(),

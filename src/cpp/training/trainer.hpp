@@ -8,6 +8,7 @@
 
 #include "network/network.hpp"
 #include "threads/team.hpp"
+#include "training/monitor.hpp"
 #include "training/optimizer_step.hpp"
 #include "training/pass.hpp"
 
@@ -47,6 +48,9 @@ class Trainer {
     // by the calling thread, says so.
     EpochResult run_epoch(const Dataset<T>& data, double learning_rate, const Interrupted& interrupted);
 
+    // Of the last epoch; empty unless it was monitored.
+    Monitored monitored() const { return monitor_ ? monitor_->epoch() : Monitored(); }
+
     // Mean loss of all samples, with the penalty, and its gradient; nothing is updated.
     EpochResult full_gradient(const Dataset<T>& data, const Interrupted& interrupted);
 
@@ -54,6 +58,7 @@ class Trainer {
     void update(std::size_t layer, const Batch<T>& batch, const Member& me);
     void gradient(std::size_t layer, const Batch<T>& batch, bool accumulate, const Member& me);
     void apply(std::size_t layer, const OptimizerStep<T>& step, const Member& me);
+    void observe(const Batch<T>& batch, const Member& me);
     template <class F>
     void for_each_share_of(std::size_t layer, const Member& me, F f);
     UpdateArgs<T> update_args(std::size_t layer, Index panel, Index first, Index last, bool bias);
@@ -61,7 +66,10 @@ class Trainer {
     int prepare(const Dataset<T>& data, Index batch_size);
     void prepare_gradients();
     double penalty() const;
+    // Are the gradient's norms asked for?
+    bool needs_norms() const { return options_.clip_norm > 0 || monitor_; }
     T clip_factor() const;
+    double gradient_norm(std::size_t layer) const;
 
     Index row_tiles(std::size_t layer) const;
     // Weight rows' and, behind them, the bias's numbers of a panel, in `squares_` or `gradient_squares_`.
@@ -71,6 +79,7 @@ class Trainer {
     Network<T> network_;
     std::optional<Network<T>> averaged_;
     TrainerOptions options_;
+    std::optional<Monitor> monitor_;
     std::vector<Layer<T>> first_moments_, second_moments_, gradients_;
     std::int64_t steps_ = 0, averaged_steps_ = 0;
 
