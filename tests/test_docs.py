@@ -21,6 +21,9 @@ MODULES = [
     "pymlp._config",
     "pymlp._regressor",
     "pymlp.datasets",
+    "pymlp.plotting._network",
+    "pymlp.plotting._output_weights",
+    "pymlp.plotting._weights",
     "pymlp.schedules",
 ]
 DOCUMENTED = [

@@ -5,3 +5,9 @@ display: its ``ax_`` and ``figure_`` and the artists it drew are there to be cha
 again. Instead of an estimator, a `Pipeline` that ends in one will do. matplotlib is imported when
 something is drawn.
 """
+
+from ._network import NetworkDisplay
+from ._output_weights import OutputWeightsDisplay
+from ._weights import WeightsDisplay
+
+__all__ = ["NetworkDisplay", "OutputWeightsDisplay", "WeightsDisplay"]
