@@ -168,10 +168,25 @@ def test_frames_tell_sign_and_size_of_the_output_weight() -> None:
     assert (np.diff(strength) < 0).all()
     shown = images_of(display, (3, 4)).reshape(6, -1)
     np.testing.assert_array_equal(shown, model.coefs_[0].T[order])
-    assert texts(display)[0] == f"{order[0]}: {weights[order[0]]:+.2g}".replace(
+    assert texts(display)[0] == f"{order[0]}: {weights[order[0]]:+.2f}".replace(
         "-", "\N{MINUS SIGN}"
     )
     assert "weight to class bee" in display.ax_.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("scale", "label"),
+    [(30, "0: +30.00"), (0.3, "0: +0.30"), (0.003, "0: +0.0030"), (0, "0: +0.00")],
+)
+def test_labels_have_as_many_decimals_as_the_weights_need(scale: float, label: str) -> None:
+    display = WeightsDisplay(
+        np.ones((2, 3, 3)),
+        names=["0", "1"],
+        title="",
+        output_weights=scale * np.array([1, -0.5]),
+        output_name="class 0",
+    ).plot()
+    assert texts(display)[0] == label
 
 
 def test_frames_surround_their_images() -> None:

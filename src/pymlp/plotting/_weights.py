@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, isqrt, sqrt
+from math import ceil, isqrt, log10, sqrt
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
@@ -305,8 +305,10 @@ class WeightsDisplay:
         """Write above each image what it is, if there is room: (height, width) in points."""
         labels = list(self.names)
         if self.output_weights is not None:
-            weights = [f"{w:+.2g}".replace("-", "\N{MINUS SIGN}") for w in self.output_weights]
-            labels = [f"{n}: {w}" for n, w in zip(labels, weights, strict=True)]
+            largest = float(np.abs(self.output_weights).max())
+            decimals = max(2, ceil(1 - log10(largest))) if largest else 2
+            pairs = zip(labels, self.output_weights, strict=True)
+            labels = [f"{n}: {w:+.{decimals}f}".replace("-", "\N{MINUS SIGN}") for n, w in pairs]
         size = min(0.9 * room[0], font_size(labels, 0.95 * room[1]))
         self.texts_: list[Text] = []
         if size >= SMALLEST_FONT:
