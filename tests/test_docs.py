@@ -22,6 +22,9 @@ MODULES = [
     "pymlp._ensembles",
     "pymlp._regressor",
     "pymlp.datasets",
+    "pymlp.plotting._network",
+    "pymlp.plotting._output_weights",
+    "pymlp.plotting._weights",
     "pymlp.schedules",
 ]
 DOCUMENTED = [
