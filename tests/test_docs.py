@@ -19,6 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 MODULES = [
     "pymlp._classifier",
     "pymlp._config",
+    "pymlp._prediction",
     "pymlp._regressor",
     "pymlp.datasets",
     "pymlp.schedules",
