@@ -19,6 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 MODULES = [
     "pymlp._classifier",
     "pymlp._config",
+    "pymlp._ensembles",
     "pymlp._prediction",
     "pymlp._regressor",
     "pymlp.datasets",
@@ -26,6 +27,8 @@ MODULES = [
 ]
 DOCUMENTED = [
     pymlp.MLPClassifier,
+    pymlp.MLPEnsembleClassifier,
+    pymlp.MLPEnsembleRegressor,
     pymlp.MLPRegressor,
     pymlp.schedules.Cosine,
     pymlp.schedules.Exponential,

@@ -1,0 +1,52 @@
+"""What the displays share: matplotlib when it is needed, the network in an estimator, epochs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils.validation import check_is_fitted
+
+from .._base import BaseMLP
+from .._parameters import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+
+def axes_of(display: object, ax: Axes | None) -> Axes:
+    """Return the axes to draw into: those given, or those of a new figure."""
+    check_matplotlib_support(f"{type(display).__name__}.plot")
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1] if ax is None else ax
+
+
+def network_of(display: type, estimator: Any) -> BaseMLP:
+    """Return the fitted network that a display's ``from_estimator`` is called with."""
+    check_matplotlib_support(f"{display.__name__}.from_estimator")
+    network = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(network, BaseMLP):
+        raise TypeError(
+            "The 'estimator' parameter must be an MLPClassifier, an MLPRegressor or a Pipeline "
+            f"that ends in one. Got {estimator!r} instead."
+        )
+    check_is_fitted(network)
+    return network
+
+
+def plot_epochs(ax: Axes, values: Array, **kwargs: Any) -> Line2D:
+    """Draw one value an epoch, (n_epochs,), over epochs counted from 1; nan leaves a gap."""
+    from matplotlib.ticker import MaxNLocator
+
+    known = np.isfinite(np.pad(values, 1, constant_values=np.nan))
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]  # no line leads there
+    style = {"marker": "o", "markersize": 3.5, "markevery": np.flatnonzero(alone).tolist()}
+    (line,) = ax.plot(np.arange(1, len(values) + 1), values, **{**style, **kwargs})
+    ax.set_xlabel("epoch")
+    ax.set_xlim(left=0.5, auto=True)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    return line

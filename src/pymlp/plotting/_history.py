@@ -1,0 +1,157 @@
+"""The course of one metric over the epochs of a fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._axes import axes_of, network_of, plot_epochs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+DECADES = 100  # losses that span more than two decades are drawn on a log scale
+
+
+class HistoryDisplay:
+    """Training and validation curve of one metric, with the epoch that early stopping chose.
+
+    Use `from_estimator`. Parameters are stored as attributes.
+
+    Parameters
+    ----------
+    training : array-like of shape (n_epochs,) or None
+        The metric on the training set; nan leaves a gap.
+    validation : array-like of shape (n_epochs,) or None, default=None
+        The metric on the validation set.
+    metric : str, default="loss"
+        Its name.
+    best_epoch : int or None, default=None
+        Epoch whose weights the model has, counted from 1.
+
+    Attributes
+    ----------
+    lines_ : list of Line2D
+        The curves: training (solid), validation (dashed).
+    best_line_ : Line2D or None
+        The dotted line at `best_epoch`.
+    ax_ : Axes
+    figure_ : Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from pymlp import MLPClassifier
+    >>> from pymlp.plotting import HistoryDisplay
+    >>> X, y = make_moons(300, noise=0.2, random_state=0)
+    >>> clf = MLPClassifier(20, early_stopping=True, random_state=0).fit(X, y)
+    >>> display = HistoryDisplay.from_estimator(clf, metric="accuracy")
+    >>> [line.get_label() for line in display.lines_]
+    ['training', 'validation']
+    """
+
+    lines_: list[Line2D]
+    best_line_: Line2D | None
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        training: ArrayLike | None,
+        validation: ArrayLike | None = None,
+        *,
+        metric: str = "loss",
+        best_epoch: int | None = None,
+    ) -> None:
+        self.training = training
+        self.validation = validation
+        self.metric = metric
+        self.best_epoch = best_epoch
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, metric: str = "loss", ax: Axes | None = None, **kwargs: Any
+    ) -> Self:
+        """Draw a metric of a fit.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Pipeline that ends in one
+            Fitted.
+        metric : str, default="loss"
+            Column of ``history_``. Its validation curve is that of the same name with ``val_``
+            before it, as in ``loss`` and ``val_loss``; the name of a validation column draws
+            this alone.
+        ax : Axes or None, default=None
+            Axes to draw into; None makes a new figure.
+        **kwargs : dict
+            Passed to ``Axes.plot`` for both curves.
+
+        Returns
+        -------
+        HistoryDisplay
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If ``history_`` has no such metric.
+        """
+        network = network_of(cls, estimator)
+        history = network.history_
+        name = metric.removeprefix("val_")
+        training = history.get(metric) if name == metric else None
+        validation = history.get(f"val_{name}")
+        if training is None and validation is None:
+            raise ValueError(
+                f"The 'metric' parameter must be a column of history_, which has {list(history)}. "
+                f"Got {metric!r} instead."
+            )
+        best_epoch = getattr(network, "best_epoch_", None)
+        display = cls(training, validation, metric=name, best_epoch=best_epoch)
+        return display.plot(ax, **kwargs)
+
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes or None, default=None
+            Axes to draw into; None makes a new figure.
+        **kwargs : dict
+            Passed to ``Axes.plot`` for both curves.
+
+        Returns
+        -------
+        HistoryDisplay
+        """
+        ax = axes_of(self, ax)
+        name = self.metric.replace("_", " ")
+        curves = {
+            # where nothing is to be told apart, the metric's name is enough
+            "training" if self.validation is not None else name: (self.training, "-"),
+            "validation": (self.validation, "--"),
+        }
+        self.lines_ = [
+            plot_epochs(ax, np.asarray(values, float), **{"ls": style, "label": label, **kwargs})
+            for label, (values, style) in curves.items()
+            if values is not None
+        ]
+        self.best_line_ = None
+        if self.best_epoch is not None:
+            label = f"best epoch: {self.best_epoch}"
+            self.best_line_ = ax.axvline(self.best_epoch, ls=":", color="black", label=label)
+        drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in self.lines_])
+        drawn = drawn[np.isfinite(drawn)]
+        if name.endswith("loss") and drawn.size and 0 < DECADES * drawn.min() < drawn.max():
+            ax.set_yscale("log")
+        ax.set_ylabel(name)
+        if self.validation is not None or self.best_epoch is not None:
+            ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
