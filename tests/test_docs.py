@@ -20,6 +20,7 @@ MODULES = [
     "pymlp._classifier",
     "pymlp._config",
     "pymlp._ensembles",
+    "pymlp._prediction",
     "pymlp._regressor",
     "pymlp.datasets",
     "pymlp.plotting._network",

@@ -376,7 +376,8 @@ def test_damaged_data(mnist_folder, capsys, name, content, message):
 
 @pytest.mark.usefixtures("standin")
 def test_live_line_on_a_terminal(monkeypatch, capsys):
-    pytest.importorskip("rich")
+    rich = pytest.importorskip("rich")
+    monkeypatch.setattr(rich, "_console", None)  # one that was made for another stdout
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
