@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
@@ -61,15 +62,11 @@ def best_seconds(
     data: Data, hidden: int, *, epochs: int, rounds: int, n_threads: int | None
 ) -> tuple[float, float]:
     """The least seconds of single fits and of the ensemble, in turn so that both meet the same."""
-    net = MLPClassifier((hidden,), max_iter=epochs, n_threads=n_threads, **COMMON)
+    net = MLPClassifier((hidden,), max_iter=epochs, **COMMON)
     ensemble = MLPEnsembleClassifier(
-        net.set_params(n_threads=None), n_members=MEMBERS, random_state=0, n_threads=n_threads
-    )
-    ensemble.fit(data.X[:100], data.y[:100])
-    singles = [
-        MLPClassifier(**net.get_params() | {"random_state": m.random_state, "n_threads": n_threads})
-        for m in ensemble.estimators_
-    ]
+        net, n_members=MEMBERS, random_state=0, n_threads=n_threads
+    ).fit(data.X[:100], data.y[:100])
+    singles = [clone(member).set_params(n_threads=n_threads) for member in ensemble.estimators_]
 
     def one_after_another() -> None:
         for single in singles:

@@ -30,17 +30,21 @@ class StopFlag {
     std::atomic<bool> set_{false};
 };
 
-// Calls run(interrupted) without the GIL; if it was interrupted, with a KeyboardInterrupt.
+inline bool on_main_thread() {
+    const py::module_ threading = py::module_::import("threading");
+    return threading.attr("current_thread")().is(threading.attr("main_thread")());
+}
+
+// Calls run(interrupted) without the GIL; throws what a signal's handler has raised, or a KeyboardInterrupt.
 template <class F>
 EpochResult interruptibly(F run) {
     // Signals reach the main thread only; another one that asked for the GIL while Python shuts down would be
     // ended inside C++ frames.
-    const py::module_ threading = py::module_::import("threading");
     std::function<bool()> interrupted;
     const StopFlag* flag = StopFlag::watched();
     if (flag != nullptr)
         interrupted = [flag] { return flag->is_set(); };
-    else if (threading.attr("current_thread")().is(threading.attr("main_thread")()))
+    else if (on_main_thread())
         interrupted = [] {
             const py::gil_scoped_acquire locked;
             return PyErr_CheckSignals() != 0;
