@@ -1,6 +1,6 @@
 """Multi-layer perceptrons with a scikit-learn estimator on top and C++ kernels underneath."""
 
-from . import _core, datasets, schedules
+from . import _core, callbacks, datasets, schedules
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
@@ -15,6 +15,7 @@ __all__ = [
     "MLPEnsembleRegressor",
     "MLPRegressor",
     "__version__",
+    "callbacks",
     "datasets",
     "schedules",
     "show_config",

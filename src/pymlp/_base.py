@@ -256,11 +256,11 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         self.n_layers_ = len(units)
         self.out_activation_ = self._engine_loss().output
         self._random_state = check_random_state(self.random_state)
+        if not self._stops_early():
+            self.__dict__.pop("best_epoch_", None)  # a callback's
         if first_pass:
             self._initialize(units, X.dtype)
         elif self.solver != "lbfgs":
-            if not self._stops_early():
-                self.__dict__.pop("best_epoch_", None)  # a callback's
             if getattr(self, "_goal", None) != goal(self):  # another one than in the last fit
                 self._reset_progress()
             if not hasattr(self, "loss_curve_"):  # that was by lbfgs
@@ -299,7 +299,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     def _reset_progress(self) -> None:
         """Set what early stopping, or the loss without it, is compared with."""
         self._goal = goal(self)
-        self.__dict__.pop("best_epoch_", None)
+        self.__dict__.pop("best_epoch_", None)  # another goal's
         early = self._stops_early()
         self._no_improvement_count = 0
         self.best_loss_: float | None = None if early else np.inf

@@ -61,8 +61,10 @@ class Tasks:
 
     def _fitted_attributes(self) -> dict[str, list[Array]]:
         """Copy the weights, for a callback that asks for an estimator to keep."""
-        est: BaseMLP = self._arguments["estimator"]
-        names = ("coefs_", "intercepts_", "averaged_coefs_", "averaged_intercepts_")
-        return {
-            name: [a.copy() for a in getattr(est, name)] for name in names if hasattr(est, name)
-        }
+        return copied_weights(self._arguments["estimator"])
+
+
+def copied_weights(est: "BaseMLP") -> dict[str, list[Array]]:
+    """Copy an estimator's weights and their average, if there is one, by attribute."""
+    names = ("coefs_", "intercepts_", "averaged_coefs_", "averaged_intercepts_")
+    return {name: [a.copy() for a in getattr(est, name)] for name in names if hasattr(est, name)}

@@ -1,0 +1,258 @@
+"""The base of the callbacks, and how a fit's column is followed."""
+
+from __future__ import annotations
+
+import math
+from copy import copy
+from typing import Any, ClassVar, Self
+
+from sklearn.callback import CallbackContext
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+
+from .._base import BaseMLP
+from .._tasks import EPOCH
+
+MODE = [StrOptions({"auto", "min", "max"})]
+LOWER_IS_BETTER = ("gradient_norm_", "dead_share_")  # and the losses
+
+
+class Callback:
+    """Base of the callbacks; a subclass overrides the hooks that it needs.
+
+    In the hooks the estimator's ``coefs_``, ``intercepts_``, ``history_``, ``loss_`` and
+    ``n_iter_`` (epochs of this fit that have ended) are current; ``learning_rate_`` may be set.
+
+    Each fit calls the hooks of a copy of the callback, so fits may share a callback, one after
+    another or at once in threads: what a hook sets on ``self`` is this fit's own. When a fit ends
+    without an error, the attributes whose name ends in an underscore become the callback's; those
+    of an earlier fit are not in the copy. Fits in other processes (joblib's loky) have their own
+    callback, of which nothing comes back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pymlp import MLPRegressor
+    >>> from pymlp.callbacks import Callback
+    >>> class WeightNorms(Callback):
+    ...     def on_fit_begin(self, estimator):
+    ...         self.norms_ = []
+    ...     def on_epoch_end(self, estimator):
+    ...         self.norms_.append(np.linalg.norm(estimator.coefs_[0]))
+    ...         return estimator.n_iter_ == 3  # enough
+    >>> X = np.linspace(-1, 1, 50).reshape(-1, 1)
+    >>> norms = WeightNorms()
+    >>> reg = MLPRegressor(random_state=0).set_callbacks(norms).fit(X, X.ravel())
+    >>> len(norms.norms_)
+    3
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _fits: dict[int, Any]  # each fit's copy of the callback, by the id of the estimator
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        # here: a subclass's __init__ need not call ours, and unpickling and copying call none
+        callback = super().__new__(cls)
+        callback._fits = {}
+        return callback
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))  # at once: a fit may end in another thread meanwhile
+        del state["_fits"]
+        return state
+
+    def _validate(self) -> None:
+        """Check the parameters, at the end of a constructor."""
+        validate_parameter_constraints(self._parameter_constraints, vars(self), type(self).__name__)
+
+    # --- for subclasses --------------------------------------------------------------------------
+
+    def on_fit_begin(self, estimator: BaseMLP) -> None:
+        """Called when the weights have been drawn, before the first epoch.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+        """
+
+    def on_epoch_begin(self, estimator: BaseMLP) -> None:
+        """Called before each epoch; with 'lbfgs' before each iteration.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+        """
+
+    def on_epoch_end(self, estimator: BaseMLP) -> bool | None:  # noqa: ARG002
+        """Called after each epoch, which is the last row of ``history_``.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+
+        Returns
+        -------
+        bool or None
+            True ends the training; the fit goes on to `on_fit_end`.
+        """
+        return None
+
+    def on_fit_end(self, estimator: BaseMLP) -> None:
+        """Called when the estimator is fitted, also after an interrupt; not after an error.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+            Still the callback's to change.
+        """
+
+    def close(self) -> None:
+        """Called last, also after an error: close what is open."""
+
+    # --- scikit-learn's protocol -----------------------------------------------------------------
+
+    def setup(self, estimator: BaseMLP, context: CallbackContext) -> None:  # noqa: ARG002
+        """Begin a fit.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+        context : CallbackContext
+
+        Raises
+        ------
+        TypeError
+            If the estimator is another one.
+        """
+        if not isinstance(estimator, BaseMLP):
+            raise TypeError(
+                f"{type(self).__name__} is a callback for MLPClassifier and MLPRegressor: set it "
+                "on these, also inside a pipeline or a search. "
+                f"Got {type(estimator).__name__} instead."
+            )
+        fit = copy(self)
+        for name in fit._results():
+            delattr(fit, name)
+        self._fits[id(estimator)] = fit
+
+    def on_fit_task_begin(self, estimator: BaseMLP, context: CallbackContext) -> None:
+        """Call `on_fit_begin` or `on_epoch_begin`.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+        context : CallbackContext
+        """
+        fit = self._fits[id(estimator)]
+        if context.task_name == EPOCH:
+            fit.on_epoch_begin(estimator)
+        else:
+            fit.on_fit_begin(estimator)
+
+    def on_fit_task_end(self, estimator: BaseMLP, context: CallbackContext) -> bool:
+        """Call `on_epoch_end` or `on_fit_end`.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+        context : CallbackContext
+
+        Returns
+        -------
+        bool
+            Whether the training is to end.
+        """
+        fit = self._fits[id(estimator)]
+        if context.task_name == EPOCH:
+            return bool(fit.on_epoch_end(estimator))
+        fit.on_fit_end(estimator)
+        vars(self).update(fit._results())
+        return False
+
+    def teardown(self, estimator: BaseMLP, context: CallbackContext) -> None:  # noqa: ARG002
+        """End a fit, whether or not it failed.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+        context : CallbackContext
+        """
+        fit = self._fits.pop(id(estimator), None)
+        if fit is not None:
+            fit.close()
+
+    def _results(self) -> dict[str, Any]:
+        """What a fit has found out."""
+        return {name: value for name, value in vars(self).items() if name.endswith("_")}
+
+
+class Best:
+    """The best value of a column of ``history_`` so far, in one fit.
+
+    Parameters
+    ----------
+    callback : Callback
+        For whom, in errors.
+    monitor : str
+        The column.
+    mode : {'auto', 'min', 'max'}
+        Is less or more of it better?
+    min_delta : float, default=0.0
+        Only what is better by more than this is an improvement.
+
+    Attributes
+    ----------
+    value : float
+        inf or -inf before there is one. nan never is.
+    """
+
+    def __init__(self, callback: Callback, monitor: str, mode: str, min_delta: float = 0.0) -> None:
+        self._callback = type(callback).__name__
+        self._monitor = monitor
+        self._sign = 1 if _mode(monitor, mode) == "max" else -1
+        self._min_delta = min_delta
+        self.value = -self._sign * math.inf
+
+    def improves(self, estimator: BaseMLP) -> bool:
+        """Look at the epoch that has ended; returns whether it is the best so far."""
+        value = self.latest(estimator)
+        improves = self._sign * value - self._min_delta > self._sign * self.value
+        if improves:
+            self.value = value
+        return improves
+
+    def latest(self, estimator: BaseMLP) -> float:
+        """Value of the epoch that has ended.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or nothing in it in a fit's first epoch.
+        """
+        history = estimator.history_
+        monitors = f"{self._callback} monitors '{self._monitor}', which is"
+        pass_it = "validation set: fit(X, y, X_val=..., y_val=...)."
+        if self._monitor not in history:
+            raise ValueError(
+                f"{monitors} not a column of history_: there are {', '.join(map(repr, history))}. "
+                f"The columns 'val_...' need a {pass_it}"
+            )
+        value = history[self._monitor][-1]
+        # a loss of nan is the estimator's to report
+        if math.isnan(value) and estimator.n_iter_ == 1 and math.isfinite(estimator.loss_):
+            raise ValueError(
+                f"{monitors} nan in the first epoch: an earlier fit had this column, this one has "
+                f"not, or the score is not defined. Use another column or another {pass_it}"
+            )
+        return value
+
+
+def row(estimator: BaseMLP) -> int:
+    """Number of the epoch that has ended: its row of ``history_``, from 1."""
+    return len(estimator.history_["loss"])
+
+
+def _mode(monitor: str, mode: str) -> str:
+    if mode != "auto":
+        return mode
+    lower = monitor in ("loss", "val_loss") or monitor.startswith(LOWER_IS_BETTER)
+    return "min" if lower else "max"

@@ -1,0 +1,130 @@
+"""One callback and several fits: in a row, in threads, in processes; failing and interrupted."""
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_moons
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pymlp import MLPClassifier
+from pymlp.callbacks import Callback, EarlyStopping
+
+X, y = make_moons(120, noise=0.3, random_state=0)
+pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer. Maximum iterations")
+
+
+def small(**options: Any) -> MLPClassifier:
+    options = {"learning_rate_init": 0.05, "max_iter": 60, "random_state": 0} | options
+    return MLPClassifier((20,), **options)
+
+
+def assert_same_weights(a: Any, b: Any) -> None:
+    for one, other in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def stopping() -> EarlyStopping:
+    return EarlyStopping("loss", min_delta=0.01, patience=2, restore_best_weights=True)
+
+
+def test_fits_in_threads_share_a_callback() -> None:
+    callback = stopping()
+    nets = [small(random_state=seed, learning_rate_init=0.01 * (1 + seed)) for seed in range(8)]
+    alone = [clone(net).set_callbacks(stopping()).fit(X, y) for net in nets]
+    with ThreadPoolExecutor(4) as pool:
+        shared = list(pool.map(lambda net: net.set_callbacks(callback).fit(X, y), nets))
+    assert len({est.best_epoch_ for est in alone}) > 2
+    for a, b in zip(alone, shared, strict=True):
+        assert a.best_epoch_ == b.best_epoch_
+        assert_same_weights(a, b)
+    assert callback.best_epoch_ in [est.best_epoch_ for est in shared]
+    assert callback._fits == {}
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_a_search_shares_a_callback(backend: str) -> None:
+    callback = stopping()
+    pipe = make_pipeline(StandardScaler(), small().set_callbacks(callback))
+    search = GridSearchCV(pipe, {"mlpclassifier__alpha": [0, 0.1]}, cv=2, error_score="raise")
+    with joblib.parallel_backend(backend, n_jobs=2):
+        search.fit(X, y)
+    assert callback.best_epoch_ == search.best_estimator_[-1].best_epoch_  # the last fit
+    assert callback._fits == {}
+
+
+def test_a_meta_estimator_is_told() -> None:
+    with pytest.raises(TypeError, match=r"EarlyStopping is a callback for .* Got Pipeline instead"):
+        make_pipeline(StandardScaler(), small()).set_callbacks(stopping()).fit(X, y)
+
+
+def test_pickles_and_copies() -> None:
+    est = small().set_callbacks(stopping()).fit(X, y)
+    for copied in (pickle.loads(pickle.dumps(est)), copy.deepcopy(est)):
+        (callback,) = copied._skl_callbacks
+        assert callback.best_epoch_ == est.best_epoch_
+        assert_same_weights(copied.fit(X, y), est)
+        assert callback._fits == {}
+    assert set(vars(callback)) == set(vars(EarlyStopping())) | {
+        "best_",
+        "best_epoch_",
+        "stopped_epoch_",
+    }
+
+
+class Counter(Callback):
+    """Somebody's own; its constructor calls none of ours."""
+
+    def __init__(self, at: int, raises: type[BaseException] = StopIteration) -> None:
+        self.at, self.raises = at, raises
+        self.closed: list[int] = []
+
+    def on_fit_begin(self, estimator: Any) -> None:
+        assert not hasattr(self, "n_epochs_")
+        self.n_epochs_ = 0
+
+    def on_epoch_end(self, estimator: Any) -> bool:
+        self.n_epochs_ += 1
+        if self.n_epochs_ == self.at and self.raises is not StopIteration:
+            raise self.raises
+        return self.n_epochs_ == self.at
+
+    def close(self) -> None:
+        self.closed.append(self.n_epochs_)
+
+
+def test_somebodys_own() -> None:
+    counter = Counter(4)
+    est = small().set_callbacks(counter).fit(X, y).fit(X, y)
+    assert est.n_iter_ == counter.n_epochs_ == 4
+    assert counter.closed == [4, 4]
+
+
+def test_an_error_leaves_the_callbacks_as_they_were() -> None:
+    callback = stopping()
+    est = small().set_callbacks(callback).fit(X, y)
+    before, epochs = dict(vars(callback)), len(est.history_["loss"])
+    counter = Counter(2, RuntimeError)
+    with pytest.raises(RuntimeError):
+        est.set_callbacks(callback, counter).fit(-X, y)
+    assert vars(callback) == before
+    assert (counter.closed, callback._fits, counter._fits) == ([2], {}, {})
+    assert len(est.history_["loss"]) == epochs
+
+
+def test_an_interrupted_fit_has_the_best_weights() -> None:
+    callback = EarlyStopping("accuracy", patience=100, restore_best_weights=True)
+    counter = Counter(6, KeyboardInterrupt)
+    est = small(n_iter_no_change=np.inf).set_callbacks(callback, counter)
+    with pytest.warns(UserWarning, match="interrupted"):
+        est.fit(X, y)
+    assert len(est.history_["loss"]) == 6
+    assert est.best_epoch_ == 1 + np.argmax(est.history_["accuracy"]) < 6
+    assert_same_weights(est, small(max_iter=est.best_epoch_).fit(X, y))
