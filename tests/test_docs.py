@@ -19,12 +19,15 @@ README = Path(__file__).parents[1] / "README.md"
 MODULES = [
     "pymlp._classifier",
     "pymlp._config",
+    "pymlp._ensembles",
     "pymlp._regressor",
     "pymlp.datasets",
     "pymlp.schedules",
 ]
 DOCUMENTED = [
     pymlp.MLPClassifier,
+    pymlp.MLPEnsembleClassifier,
+    pymlp.MLPEnsembleRegressor,
     pymlp.MLPRegressor,
     pymlp.schedules.Cosine,
     pymlp.schedules.Exponential,

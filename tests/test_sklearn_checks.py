@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from pymlp import MLPClassifier, MLPRegressor
+from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
 
 SOLVERS: list[dict[str, Any]] = [
     {"solver": "sgd", "learning_rate_init": 0.05},  # so that 30 epochs learn enough
@@ -22,6 +22,9 @@ ESTIMATORS = [
     estimator(max_iter=30, **solver)
     for estimator in (MLPClassifier, MLPRegressor)
     for solver in SOLVERS
+] + [
+    MLPEnsembleClassifier(MLPClassifier(max_iter=30, **SOLVERS[0]), n_members=2),
+    MLPEnsembleRegressor(MLPRegressor(max_iter=30, **SOLVERS[0]), n_members=2),
 ]
 
 # few epochs; lbfgs on data that are not scaled

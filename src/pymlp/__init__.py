@@ -4,12 +4,15 @@ from . import _core, datasets, schedules
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
+from ._ensembles import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._regressor import MLPRegressor
 
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
 
 __all__ = [
     "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "MLPRegressor",
     "__version__",
     "datasets",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from ._engine import Engine, Samples
 from ._initializers import initialize
 from ._lbfgs import Objective, run_lbfgs
 from ._optimizers import Optimizer
+from ._parallel import warn
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork, laid_out
 from ._scoring import Validation, goal
@@ -106,11 +106,15 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             )
         return np.require(sample_weight, dtype, ENGINE_LAYOUT)
 
-    def _validation_set(self, X_val: Any, y_val: Any, sample_weight: Any, dtype: Any) -> Validation:
+    def _validate_X_y_val(self, X_val: Any, y_val: Any, dtype: Any) -> tuple[Any, Any]:  # noqa: N802
+        """`_validate_X_y` of a validation set."""
         try:
-            X, y = self._validate_X_y(X_val, y_val, dtype, reset=False)
+            return self._validate_X_y(X_val, y_val, dtype, reset=False)
         except (TypeError, ValueError) as error:
             raise type(error)(f"X_val, y_val: {error}") from error
+
+    def _validation_set(self, X_val: Any, y_val: Any, sample_weight: Any, dtype: Any) -> Validation:
+        X, y = self._validate_X_y_val(X_val, y_val, dtype)
         self._check_known(y, "y_val")
         if sample_weight is not None:
             try:
@@ -198,7 +202,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                         incremental=incremental,
                     )
             except KeyboardInterrupt:
-                warnings.warn("Training interrupted by user.", stacklevel=4)
+                warn("Training interrupted by user.", stacklevel=4)
                 if self.solver != "lbfgs":  # there the engine may be amid a line search
                     engine.keep()
             self._end_fit(engine, best)
@@ -363,7 +367,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             return min(200, n_samples)
         batch_size = int(self.batch_size)
         if batch_size > n_samples:
-            warnings.warn(
+            warn(
                 "Got `batch_size` less than 1 or larger than sample size. "
                 "It is going to be clipped",
                 stacklevel=6,

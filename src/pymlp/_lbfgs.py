@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
-from sklearn.utils.optimize import _check_optimize_result
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits  # scikit-learn requires it
 
 from ._engine import Engine, Samples
+from ._parallel import warn
 from ._parameters import Array, Parameters
 from ._scoring import Validation
 from ._tasks import Tasks
@@ -113,9 +114,23 @@ def run_lbfgs(
                 "ftol": max(2.220446049250313e-09, float(resolution)),
             },
         )
-    if not stopped:
-        est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
+    if not stopped and result.status != 0:
+        warn(_not_converged(result, est.max_iter), ConvergenceWarning, stacklevel=5)
     est.loss_ = float(result.fun)
     if not np.isfinite(result.x).all() or not np.isfinite(est.loss_):
         raise ValueError(NOT_FINITE)
     engine.assign(unpack(result.x, engine.parameters))
+
+
+def _not_converged(result: OptimizeResult, max_iter: int) -> str:
+    """What scikit-learn says then, whose function would say it once a member of an ensemble."""
+    advice = ""
+    if result.nit >= max_iter:
+        advice = (
+            f"\nIncrease the number of iterations to improve the convergence (max_iter={max_iter})."
+        )
+    return (
+        f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):\n"
+        f"{result.message}\n{advice}\nYou might also want to scale the data as shown in:\n"
+        "    https://scikit-learn.org/stable/modules/preprocessing.html"
+    )

@@ -1,15 +1,14 @@
 """The epochs of a fit: validation split, progress, early stopping and divergence."""
 
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import shuffle
 
 from ._engine import Engine, Samples
+from ._parallel import warn
 from ._parameters import Array, Parameters
 from ._scoring import Validation
 from ._tasks import Tasks
@@ -85,7 +84,7 @@ def run_epochs(
     for _ in range(1 if incremental else est.max_iter):
         start = time.perf_counter()
         if est.shuffle:
-            rows = shuffle(rows, random_state=est._random_state)
+            rows = est._random_state.permutation(rows)  # draws what scikit-learn's shuffle draws
         tasks.begin_epoch()
         learning_rate = optimizer.begin_epoch(n_epochs)
         est.loss_, accuracy = engine.run_epoch(train, rows, learning_rate)
@@ -121,7 +120,7 @@ def run_epochs(
                 return
             est._no_improvement_count = 0
     if not incremental:
-        warnings.warn(
+        warn(
             f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
@@ -185,7 +184,7 @@ def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
     )
     if est.n_iter_ == 1:
         raise ValueError(f"{NOT_FINITE} In detail: {reason}.")
-    warnings.warn(
+    warn(
         f"Training diverged and was stopped: {reason}. The weights of the last finite epoch are "
         "kept; a smaller learning_rate_init or scaled input may help.",
         ConvergenceWarning,

@@ -4,6 +4,7 @@ namespace py = pybind11;
 
 void bind_activations(py::module_& m);
 void bind_config(py::module_& m);
+void bind_interrupts(py::module_& m);
 void bind_losses(py::module_& m);
 void bind_machine(py::module_& m);
 void bind_network(py::module_& m);
@@ -14,6 +15,7 @@ void bind_trainer(py::module_& m);
 PYBIND11_MODULE(_core, m) {
     m.doc() = "pymlp's C++ kernels.";
     bind_config(m);
+    bind_interrupts(m);
     bind_machine(m);
     bind_network(m);
     bind_trainer(m);

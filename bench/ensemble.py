@@ -1,0 +1,95 @@
+"""What an ensemble takes: 8 members side by side, as times of 8 fits one after another.
+
+``python -m bench.ensemble`` times both in turn, in one process, and compares their weights.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+
+from bench.data import Data, like_mnist, mnist
+from pymlp import MLPClassifier, MLPEnsembleClassifier
+
+MEMBERS = 8
+COMMON: dict[str, Any] = {
+    "solver": "sgd",
+    "learning_rate_init": 0.05,
+    "batch_size": 50,
+    "alpha": 0.0,
+    "tol": 0.0,
+    "n_iter_no_change": np.inf,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.ensemble", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of MNIST's IDX files")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, help="all by default")
+    arguments = parser.parse_args()
+    large = mnist(arguments.data) if arguments.data else like_mnist()
+    print(
+        f"{MEMBERS} members, sgd with momentum, batch 50; the best of {arguments.rounds} rounds\n"
+    )
+    print("| network | data | epochs | one after another | side by side | times |")
+    print("|---|---|---:|---:|---:|---:|")
+    for data, hidden, epochs in [(digits(), 50, 200), (large, 200, 5)]:
+        single, ensemble = best_seconds(
+            data, hidden, epochs=epochs, rounds=arguments.rounds, n_threads=arguments.threads
+        )
+        network = f"{data.X.shape[1]}-{hidden}-10"
+        print(
+            f"| {network} | {data.title} | {epochs} | {single:.3f} s | {ensemble:.3f} s "
+            f"| {ensemble / single:.2f} |",
+            flush=True,
+        )
+
+
+def digits() -> Data:
+    """scikit-learn's digits, 8 x 8 pixels."""
+    X, y = load_digits(return_X_y=True)
+    return Data((X / 16).astype(np.float32), y, "digits")
+
+
+def best_seconds(
+    data: Data, hidden: int, *, epochs: int, rounds: int, n_threads: int | None
+) -> tuple[float, float]:
+    """The least seconds of single fits and of the ensemble, in turn so that both meet the same."""
+    net = MLPClassifier((hidden,), max_iter=epochs, n_threads=n_threads, **COMMON)
+    ensemble = MLPEnsembleClassifier(
+        net.set_params(n_threads=None), n_members=MEMBERS, random_state=0, n_threads=n_threads
+    )
+    ensemble.fit(data.X[:100], data.y[:100])
+    singles = [
+        MLPClassifier(**net.get_params() | {"random_state": m.random_state, "n_threads": n_threads})
+        for m in ensemble.estimators_
+    ]
+
+    def one_after_another() -> None:
+        for single in singles:
+            single.fit(data.X, data.y)
+
+    def side_by_side() -> None:
+        ensemble.fit(data.X, data.y)
+
+    seconds: dict[Any, list[float]] = {one_after_another: [], side_by_side: []}
+    for number in range(rounds):
+        for job in list(seconds)[:: -1 if number % 2 else 1]:
+            start = time.perf_counter()
+            job()
+            seconds[job].append(time.perf_counter() - start)
+    for single, member in zip(singles, ensemble.estimators_, strict=True):
+        np.testing.assert_array_equal(single.coefs_[0], member.coefs_[0])
+    return min(seconds[one_after_another]), min(seconds[side_by_side])
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        main()

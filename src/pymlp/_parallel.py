@@ -1,0 +1,113 @@
+"""Fits side by side: their threads, their warnings and how they are stopped."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, NamedTuple
+
+from sklearn import get_config, set_config
+from threadpoolctl import ThreadpoolController  # scikit-learn requires it
+
+from ._core import StopFlag
+
+
+class Warned(NamedTuple):
+    """A warning that was not given yet."""
+
+    category: type[Warning]
+    message: str
+
+
+# Where this thread's warnings go; None: to Python's. `warnings.catch_warnings` would catch those of
+# all threads, and where two of them overlap, for good.
+_collected: ContextVar[list[Warned] | None] = ContextVar("collected", default=None)
+
+
+def warn(message: str, category: type[Warning] = UserWarning, *, stacklevel: int) -> None:
+    """Warn as `warnings.warn`, or leave that to whoever fits several estimators side by side."""
+    collected = _collected.get()
+    if collected is None:
+        warnings.warn(message, category, stacklevel=stacklevel + 1)
+    else:
+        collected.append(Warned(category, message))
+
+
+class Fitted(NamedTuple):
+    """What came out of a fit."""
+
+    estimator: Any
+    warned: list[Warned]
+
+
+def fit_side_by_side(
+    fits: Sequence[Callable[[], Any]], *, n_workers: int, n_threads: int
+) -> tuple[list[Fitted], bool]:
+    """Run fits on threads of their own, which wait for nothing but the GIL between two epochs.
+
+    Parameters
+    ----------
+    fits : sequence of callables
+        Each returns a fitted estimator; the earlier begin first.
+    n_workers : int
+        Fits at a time.
+    n_threads : int
+        Threads of each, unless its estimator says how many.
+
+    Returns
+    -------
+    fitted : list of Fitted
+        In their order, without those that had not begun when Ctrl-C came.
+    interrupted : bool
+        Ctrl-C came, and ended them as it ends a single fit.
+
+    Raises
+    ------
+    BaseException
+        What a fit has raised; the others are stopped then.
+    """
+    stop = StopFlag()
+
+    def run(fit: Callable[[], Any]) -> Fitted:
+        # a thread of its own has a context of its own; OpenMP's number is one of the thread, too
+        warned: list[Warned] = []
+        _collected.set(warned)
+        with stop, limited_threads(n_threads):
+            return Fitted(fit(), warned)
+
+    futures: list[Future[Fitted]] = []
+    interrupted = False
+    # L-BFGS limits BLAS for the whole process and restores what it found; were that another fit's
+    # limit, it would stay.
+    with (
+        _thread_pools().limit(limits=1, user_api="blas"),
+        ThreadPoolExecutor(
+            n_workers, initializer=lambda config: set_config(**config), initargs=(get_config(),)
+        ) as pool,
+    ):
+        try:
+            futures.extend(pool.submit(run, fit) for fit in fits)
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+    return [future.result() for future in futures if not future.cancelled()], interrupted
+
+
+@contextmanager
+def limited_threads(n_threads: int | None) -> Iterator[None]:
+    """Limit the teams that this thread starts, but for those that are told their size."""
+    if n_threads is None:
+        yield
+        return
+    with _thread_pools().limit(limits=n_threads, user_api="openmp"):
+        yield
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()  # which looks through all loaded libraries: milliseconds
