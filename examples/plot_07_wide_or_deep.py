@@ -68,9 +68,8 @@ NetworkDisplay.from_estimator(deep[0], ax=right)
 # %%
 # Ten runs of each
 # ----------------
-# The runs differ in their initial weights and in the order of the points, nothing else. Each picture
-# shows the border between the classes and, as thin lines, where a unit of the first layer begins to
-# answer.
+# The runs differ only in their initial weights and in the order of the points. Each picture shows
+# the border between the classes and, as thin lines, where a unit of the first layer starts to answer.
 
 
 def test_accuracy(model):
@@ -86,9 +85,15 @@ for row, (name, models) in zip(axes, {"wide": wide, "deep": deep}.items(), stric
         ax.set_title(f"{name}, {rank} of ten: test accuracy {test_accuracy(model):.2f}")
 
 # %%
-# The worst deep network may put everything into one class: its last layer has only three units, and
-# if they are dead, nothing gets through any more. The best one has learned all the rings.
-#
+# The best deep network has found all the rings, the worst puts every point into one class. Its last
+# hidden layer has only three units. If all three are dead, that is, 0 for every point, nothing gets
+# through any more, and no gradient comes back.
+
+for seed, model in deep.items():
+    dead = (model.transform(X_train) == 0).all(axis=0).sum()  # transform: the last hidden layer
+    print(f"seed {seed}: {dead} of 3 units dead, test accuracy {test_accuracy(model):.2f}")
+
+# %%
 # Other data, another optimizer
 # -----------------------------
 # Before we call depth the winner: the same two networks on two arms of a spiral, and on the rings
@@ -119,12 +124,12 @@ axes[0].set(ylabel="test accuracy of ten runs, and their median", ylim=(0.4, 1.0
 # %%
 # To take away
 # ------------
-# - On the rings with Adam, depth pays: with fewer parameters the deep network is mostly far ahead.
+# - On the rings with Adam, depth pays: with fewer parameters the deep network is mostly ahead.
 #   Folding makes many straight pieces out of few units (Montúfar and others 2014, "On the number of
 #   linear regions of deep neural networks").
 # - The same wide network does well on the rings with L-BFGS: it could represent them all along.
 #   Adam did not find the weights.
-# - On the spiral the wide network is as good, and more reliable.
+# - On the spiral the wide network is at least as good, and more reliable.
 # - The deep and narrow network depends on its initial weights. One run of each would have told
 #   little; always look at several seeds.
 
