@@ -69,7 +69,7 @@ NetworkDisplay.from_estimator(deep[0], ax=right)
 # Ten runs of each
 # ----------------
 # The runs differ only in their initial weights and in the order of the points. Each picture shows
-# the border between the classes and, as thin lines, where a unit of the first layer starts to answer.
+# the border between the classes and, as thin lines, where a unit of the first layer has its kink.
 
 
 def test_accuracy(model):
@@ -83,6 +83,7 @@ for row, (name, models) in zip(axes, {"wide": wide, "deep": deep}.items(), stric
     for ax, rank, model in zip(row, ("worst", "best"), (ranked[0], ranked[-1]), strict=True):
         BoundaryDisplay.from_estimator(model, X_test, y_test, ax=ax)
         ax.set_title(f"{name}, {rank} of ten: test accuracy {test_accuracy(model):.2f}")
+        ax.label_outer()
 
 # %%
 # The best deep network has found all the rings, the worst puts every point into one class. Its last
