@@ -3,6 +3,8 @@
 A probe takes a module with ``MLPClassifier`` and ``MLPRegressor`` and answers in a few words.
 """
 
+import contextlib
+import io
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
@@ -174,6 +176,14 @@ def size_of_a_pickle(module: Any) -> str:
     return f"{len(pickle.dumps(model)) / weights:.1f} times the weights"
 
 
+def lines_an_epoch(module: Any) -> str:
+    model = module.MLPClassifier(**FEW, early_stopping=True, verbose=True)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        model.fit(X, LABELS)
+    count = len(printed.getvalue().splitlines()) // model.n_iter_
+    return f"{count} line{'s' if count > 1 else ''} an epoch"
+
+
 DIFFERENCES: dict[str, tuple[Probe, str]] = {
     "`solver='lbfgs'`, float32 X": (
         lbfgs_of_float32,
@@ -209,5 +219,10 @@ DIFFERENCES: dict[str, tuple[Probe, str]] = {
         size_of_a_pickle,
         "the moments are needed only to continue training: they are kept after `partial_fit` "
         "and with `warm_start='full'`, otherwise a copy's `partial_fit` starts with fresh ones",
+    ),
+    "`verbose=True` with early stopping": (
+        lines_an_epoch,
+        "it begins in the same words and goes on with the validation set's numbers and the "
+        "time left",
     ),
 }

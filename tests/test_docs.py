@@ -20,8 +20,12 @@ MODULES = [
     "pymlp._classifier",
     "pymlp._config",
     "pymlp._ensembles",
+    "pymlp._prediction",
     "pymlp._regressor",
     "pymlp.datasets",
+    "pymlp.plotting._network",
+    "pymlp.plotting._output_weights",
+    "pymlp.plotting._weights",
     "pymlp.schedules",
 ]
 DOCUMENTED = [

@@ -263,8 +263,8 @@ def test_compare(mnist_folder, capsys):
 
 
 def test_the_ratio_is_scikit_learns_time_by_ours():
-    ours = _lecture.Training(650, epochs=9, seconds=0.5, accuracy=0.25)
-    peer = _lecture.Training(650, epochs=9, seconds=4.0, accuracy=0.75)
+    ours = _lecture.Training(None, 650, epochs=9, seconds=0.5, accuracy=0.25)
+    peer = _lecture.Training(None, 650, epochs=9, seconds=4.0, accuracy=0.75)
     result = _lecture.Result(TINY[0], "64-10", ours, peer)
     text = _lecture.table(_lecture.Job(_lecture.digits_split(), compare=True), [result])
     assert rows(text)[1] == ["64-10", "650", "9", "0.50", "0.2500", "4.00", "0.7500", "8.0"]
@@ -376,7 +376,8 @@ def test_damaged_data(mnist_folder, capsys, name, content, message):
 
 @pytest.mark.usefixtures("standin")
 def test_live_line_on_a_terminal(monkeypatch, capsys):
-    pytest.importorskip("rich")
+    rich = pytest.importorskip("rich")
+    monkeypatch.setattr(rich, "_console", None)  # one that was made for another stdout
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")

@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.full and arguments.data is None:
         parser.error("argument --full: needs --data DIR, the folder with MNIST")
+    page = _page(parser, arguments.report)
     results: list[_lecture.Result] = []
     job = None
     try:
@@ -32,11 +33,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         _lecture.train_all(job, results)
     except KeyboardInterrupt:
         if job is not None and results:
-            print(_lecture.table(job, results))
+            _tell(job, results, page)
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    print(_lecture.table(job, results))
+    _tell(job, results, page)
     return 0
+
+
+def _tell(job: _lecture.Job, results: Sequence[_lecture.Result], page: Path | None) -> None:
+    """Print the table of the networks trained, and write the page if there is to be one."""
+    print(_lecture.table(job, results), flush=True)
+    if page is not None:
+        from pymlp import _report
+
+        _report.write(page, job, results)
+        print(f"report: {page}")
+
+
+def _page(parser: argparse.ArgumentParser, folder: Path | None) -> Path | None:
+    """Where the page goes; what would prevent it is reported as a bad argument."""
+    if folder is None:
+        return None
+    from pymlp import _report
+
+    try:
+        return _report.prepare(folder)
+    except ImportError:
+        parser.error('argument --report: needs matplotlib: pip install "pymlp[plot]"')
+    except OSError as error:
+        parser.error(f"argument --report: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
         "--compare",
         action="store_true",
         help="train scikit-learn's MLP on the same job and print the ratio of times",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write report.html there: table, curves, filters, mistakes, machine and settings "
+        "(needs matplotlib)",
     )
     parser.add_argument(
         "--threads",

@@ -20,6 +20,7 @@ from ._optimizers import Optimizer
 from ._parallel import warn
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork, laid_out
+from ._progress import Progress
 from ._scoring import Validation, goal
 from ._tasks import DURING_FIT, Tasks
 from ._training import hold_out, run_epochs
@@ -188,19 +189,21 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             best = [p.copy() for p in engine.kept()] if self._stops_early() else None
             tasks.begin_fit()
             try:
-                if self.solver == "lbfgs":
-                    run_lbfgs(self, engine, train, validation, tasks)
-                else:
-                    run_epochs(
-                        self,
-                        engine,
-                        train,
-                        rows,
-                        validation=validation,
-                        best=best,
-                        tasks=tasks,
-                        incremental=incremental,
-                    )
+                with Progress(self, incremental=incremental) as progress:
+                    if self.solver == "lbfgs":
+                        run_lbfgs(self, engine, train, validation, tasks=tasks, progress=progress)
+                    else:
+                        run_epochs(
+                            self,
+                            engine,
+                            train,
+                            rows,
+                            validation=validation,
+                            best=best,
+                            tasks=tasks,
+                            progress=progress,
+                            incremental=incremental,
+                        )
             except KeyboardInterrupt:
                 warn("Training interrupted by user.", stacklevel=4)
                 if self.solver != "lbfgs":  # there the engine may be amid a line search

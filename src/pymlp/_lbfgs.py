@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # scikit-learn requires it
 from ._engine import Engine, Samples
 from ._parallel import warn
 from ._parameters import Array, Parameters
+from ._progress import Progress
 from ._scoring import Validation
 from ._tasks import Tasks
 from ._training import NOT_FINITE, record
@@ -63,7 +64,9 @@ def run_lbfgs(
     engine: Engine,
     train: Samples,
     validation: Validation | None,
+    *,
     tasks: Tasks,
+    progress: Progress,
 ) -> None:
     """Minimize the loss of all samples and set the estimator's fitted attributes.
 
@@ -77,6 +80,8 @@ def run_lbfgs(
         Evaluated after each iteration.
     tasks : Tasks
         Told of each iteration's beginning and end; may stop the training.
+    progress : Progress
+        Told of each iteration.
     """
     est.n_iter_ = 0
     objective = Objective(engine, train)
@@ -91,7 +96,7 @@ def run_lbfgs(
         engine.assign(unpack(intermediate_result.x, engine.parameters))
         est.loss_ = float(intermediate_result.fun)
         metrics = validation.metrics(est, engine, est.loss_) if validation else {}
-        record(est, {"loss": est.loss_, **metrics})
+        record(est, {"loss": est.loss_, **metrics}, progress)
         nonlocal stopped
         stopped = tasks.end_epoch()
         if stopped:

@@ -65,6 +65,8 @@ class Split:
     y_val: NDArray[Any]
     X_test: NDArray[np.float32]
     y_test: NDArray[Any]
+    mean: NDArray[np.float32]  # (n_in,), what was taken off each row
+    image_shape: tuple[int, int]  # of a row
 
     @property
     def n_in(self) -> int:
@@ -91,6 +93,7 @@ class Job:
 class Training:
     """How one fit went."""
 
+    classifier: Any  # the fitted estimator
     n_parameters: int
     epochs: int
     seconds: float  # wall time of the whole fit
@@ -118,7 +121,8 @@ def digits_split() -> Split:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.25, stratify=y, random_state=SPLIT_SEED
     )
-    return _split(X_train, y_train, X_test, y_test, title="scikit-learn's digits", white=16)
+    title = "scikit-learn's digits"
+    return _split(X_train, y_train, X_test, y_test, title=title, white=16, image_shape=(8, 8))
 
 
 def mnist_split(folder: Path, full: bool = False) -> Split:
@@ -127,7 +131,15 @@ def mnist_split(folder: Path, full: bool = False) -> Split:
     step = 1 if full else EVERY
     title = "MNIST, all training images" if full else "MNIST, every tenth training image"
     X_train, y_train = mnist.X_train[::step], mnist.y_train[::step]
-    return _split(X_train, y_train, mnist.X_test, mnist.y_test, title=title, white=255)
+    return _split(
+        X_train,
+        y_train,
+        mnist.X_test,
+        mnist.y_test,
+        title=title,
+        white=255,
+        image_shape=mnist.image_shape,
+    )
 
 
 def _split(
@@ -138,6 +150,7 @@ def _split(
     *,
     title: str,
     white: int,
+    image_shape: tuple[int, int],
 ) -> Split:
     """Scale grey levels to [0, 1], centre by the training mean, hold out 10 % for validation.
 
@@ -149,7 +162,7 @@ def _split(
     X -= mean
     X_test -= mean
     X_train, X_val, y_train, y_val = train_test_split(X, y, train_size=0.9, random_state=SPLIT_SEED)
-    return Split(title, X_train, y_train, X_val, y_val, X_test, y_test)
+    return Split(title, X_train, y_train, X_val, y_val, X_test, y_test, mean, image_shape)
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -229,6 +242,7 @@ def _train(classifier: Any, split: Split, **validation: Any) -> Training:
     # At the limit a fit warns that it has not converged, which `at_limit` says already.
     remarks = [w for w in caught if not (at_limit and issubclass(w.category, ConvergenceWarning))]
     return Training(
+        classifier=classifier,
         n_parameters=sum(array.size for array in (*classifier.coefs_, *classifier.intercepts_)),
         epochs=classifier.n_iter_,
         seconds=seconds,
@@ -278,11 +292,8 @@ def describe(job: Job) -> str:
 
 def table(job: Job, results: Sequence[Result]) -> str:
     """The results as aligned text, and below it what the columns mean."""
-    header = ["network", "parameters", "epochs", "seconds", "test accuracy"]
-    header += ["lecture"] if job.lecture else []
-    header += ["scikit-learn s", "its accuracy", "ratio"] if job.compare else []
-    rows = [header, *(_row(job, result) for result in results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    rows = cells(job, results)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
             cell.ljust(width) if column == 0 else cell.rjust(width)
@@ -291,7 +302,15 @@ def table(job: Job, results: Sequence[Result]) -> str:
         for row in rows
     ]
     lines.insert(1, "-" * len(lines[0]))
-    return "\n".join([*lines, *_notes(job, results)])
+    return "\n".join([*lines, *notes(job, results)])
+
+
+def cells(job: Job, results: Sequence[Result]) -> list[list[str]]:
+    """The table's cells by row; the first row is its header."""
+    header = ["network", "parameters", "epochs", "seconds", "test accuracy"]
+    header += ["lecture"] if job.lecture else []
+    header += ["scikit-learn s", "its accuracy", "ratio"] if job.compare else []
+    return [header, *(_row(job, result) for result in results)]
 
 
 def _row(job: Job, result: Result) -> list[str]:
@@ -312,7 +331,8 @@ def _row(job: Job, result: Result) -> list[str]:
     return row
 
 
-def _notes(job: Job, results: Sequence[Result]) -> list[str]:
+def notes(job: Job, results: Sequence[Result]) -> list[str]:
+    """What the table's columns mean, and what the fits warned of."""
     notes = []
     if any(result.ours.at_limit for result in results):
         notes.append(f"* stopped by the limit of {MAX_EPOCHS} epochs, not by validation accuracy")

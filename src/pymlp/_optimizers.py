@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from . import schedules
 from ._parameters import Array, Parameters
+from ._progress import say
 
 # arrays of the weights' shapes that a solver keeps between steps
 N_MOMENTS = {
@@ -153,7 +154,7 @@ class Optimizer:
             self.learning_rate /= 5.0
             verdict = f"Setting learning rate to {self.learning_rate:f}"
         if verbose:
-            print(f"{message} {verdict}")
+            say(f"{message} {verdict}")
         return stop
 
 

@@ -92,7 +92,7 @@ class EstimatorOptions(BaseEstimator):
         shuffle: bool,
         random_state: int | np.random.RandomState | None,
         tol: float,
-        verbose: bool,
+        verbose: bool | int,
         warm_start: bool | str,
         momentum: float,
         nesterovs_momentum: bool,

@@ -15,6 +15,7 @@ from . import _core
 from ._losses import loss_of_output
 from ._options import EstimatorOptions
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
+from ._summary import Summary, summary_of
 from ._tasks import DURING_FIT
 
 
@@ -102,6 +103,40 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             ``hidden_activations(X)``.
         """
         return self.hidden_activations(X)
+
+    def summary(self) -> Summary:
+        """Tabulate the layers: output shape, parameters, activation, dropout; and the totals.
+
+        Returns
+        -------
+        Summary
+            Prints as a table; a notebook shows it as HTML at the end of a cell. 'hidden k' has
+            the weights ``coefs_[k]``. Sizes in bytes are in powers of 1024.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> from pymlp import MLPClassifier
+        >>> from sklearn.datasets import load_digits
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = MLPClassifier((64, 32), dropout=[0.2, 0], tol=9, n_iter_no_change=1)
+        >>> print(clf.fit(X, y).summary())
+        MLPClassifier
+        layer     output shape  parameters  activation  dropout
+        -------------------------------------------------------
+        input     (None, 64)             0
+        hidden 0  (None, 64)         4,160  relu            0.2
+        hidden 1  (None, 32)         2,080  relu              0
+        output    (None, 10)           330  softmax
+        -------------------------------------------------------
+        Total parameters: 6,570 (51.33 KB, float64)
+        """
+        check_is_fitted(self)
+        return summary_of(self)
 
     @property
     def _n_features_out(self) -> int:

@@ -63,8 +63,11 @@ class MLPRegressor(Regressor):
     tol : float, default=1e-4
         Improvement of the loss (of the validation score with early stopping) that counts, at
         least 0; for 'lbfgs' the gradient's largest element at which it stops.
-    verbose : bool, default=False
-        Print the loss of each epoch, or iteration of 'lbfgs'.
+    verbose : bool or int, default=False
+        Print a line an epoch, or iteration of 'lbfgs': loss, validation loss and score, the
+        learning rate if it has changed, and how long `max_iter` of them would still take. With
+        rich (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a
+        notebook with ipywidgets.
     warm_start : bool or 'full', default=False
         Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
         also from the solver's moments, its learning rate (unless its parameters have changed) and
@@ -250,7 +253,7 @@ class MLPRegressor(Regressor):
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = None,
         tol: float = 1e-4,
-        verbose: bool = False,
+        verbose: bool | int = False,
         warm_start: bool | str = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from ._engine import Engine, Samples
 from ._parallel import warn
 from ._parameters import Array, Parameters
+from ._progress import Progress
 from ._scoring import Validation
 from ._tasks import Tasks
 
@@ -57,6 +58,7 @@ def run_epochs(
     validation: Validation | None,
     best: list[Parameters] | None,
     tasks: Tasks,
+    progress: Progress,
     incremental: bool,
 ) -> None:
     """Train until the estimator's rules say stop, and set its fitted attributes.
@@ -74,6 +76,8 @@ def run_epochs(
         Where early stopping keeps the best weights, and their average; None without it.
     tasks : Tasks
         Told of each epoch's beginning and end; may stop the training.
+    progress : Progress
+        Told of each epoch.
     incremental : bool
         One epoch only, as partial_fit does.
     """
@@ -96,7 +100,7 @@ def run_epochs(
             epoch |= validation.metrics(est, engine, est.loss_)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
         epoch |= engine.monitored()
-        record(est, epoch)
+        record(est, epoch, progress)
 
         if best is None:
             _follow_loss(est)
@@ -134,10 +138,9 @@ def _what_is_followed(est: "BaseMLP") -> str:
     return "Validation score" if est._goal.sign > 0 else "Validation loss"
 
 
-def record(est: "BaseMLP", epoch: dict[str, float]) -> None:
-    """Add a row to ``history_``, nan where an epoch had no such value, and tell the loss."""
-    if est.verbose:
-        print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+def record(est: "BaseMLP", epoch: dict[str, float], progress: Progress) -> None:
+    """Add a row to ``history_``, nan where an epoch had no such value, and report it."""
+    progress.report(epoch)
     before = max((len(column) for column in est.history_.values()), default=0)
     for name in est.history_ | epoch:
         column = est.history_.setdefault(name, [np.nan] * before)
@@ -161,8 +164,6 @@ def _follow_validation(
     column, sign = est._goal
     value = epoch[column]
     est.validation_scores_.append(value)
-    if est.verbose:
-        print(f"Validation {'score' if sign > 0 else 'loss'}: {value:f}")
     if np.isnan(value) and np.isfinite(est.loss_) and est.n_iter_ == 1:
         raise ValueError(
             f"Early stopping follows '{column}', which is nan on the validation set: it may hold "

@@ -9,9 +9,15 @@ something is drawn.
 from ._boundary import BoundaryDisplay
 from ._gradient_flow import GradientFlowDisplay
 from ._history import HistoryDisplay
+from ._network import NetworkDisplay
+from ._output_weights import OutputWeightsDisplay
+from ._weights import WeightsDisplay
 
 __all__ = [
     "BoundaryDisplay",
     "GradientFlowDisplay",
     "HistoryDisplay",
+    "NetworkDisplay",
+    "OutputWeightsDisplay",
+    "WeightsDisplay",
 ]
