@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 
 import pymlp
@@ -67,9 +68,11 @@ def test_examples(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("source", python_blocks(README))
-def test_examples_of_the_readme(source: str) -> None:
-    exec(source, {})
+def test_examples_of_the_readme() -> None:
+    names: dict[str, Any] = {}
+    for source in python_blocks(README):  # each goes on from the one before
+        exec(source, names)
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,42 @@
+"""The settings of Sphinx: ``sphinx-build -W -b html docs docs/_build/html`` makes the pages."""
+
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+from sphinx_gallery.sorting import FileNameSortKey
+
+import pymlp
+
+project = "pymlp"
+author = "The pymlp developers"
+version = release = pymlp.__version__
+exclude_patterns = ["_build", "**sg_execution_times.rst"]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_gallery.gen_gallery",
+]
+
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_show_sourcelink = False
+
+myst_heading_anchors = 3  # design.md links to a heading
+
+autodoc_typehints = "none"  # numpydoc says it in words
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "lecture",
+    "within_subsection_order": FileNameSortKey,
+    "capture_repr": (),  # what a page wants to show it prints
+    "show_memory": False,
+    "download_all_examples": False,
+}
+# The lecture's pages train for as many epochs as they say, not until nothing improves.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
