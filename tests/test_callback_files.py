@@ -100,6 +100,15 @@ def test_the_old_file_stays_whole(
     assert names(tmp_path) == ["net.joblib"]
 
 
+def test_who_reads_the_old_file_reads_it_whole(tmp_path: Path) -> None:
+    path = tmp_path / "net.joblib"
+    est = small(ModelCheckpoint(path)).fit(X, y)
+    before = path.read_bytes()
+    with path.open("rb") as file:
+        est.fit(-X, y)
+        assert file.read() == before != path.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("path", "wrong"), [("{loss}-{val_loss}", "'val_loss'"), ("{}", "Replacement index 0")]
 )
@@ -124,6 +133,21 @@ def test_a_row_an_epoch(tmp_path: Path, solver: str) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
     for name, column in est.history_.items():
         assert [float(row[name]) for row in rows] == column
+
+
+class Reader(Callback):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lengths: list[int] = []
+
+    def on_epoch_end(self, estimator: Any) -> None:
+        self.lengths.append(len(table(self.path)))
+
+
+def test_a_row_can_be_read_at_once(tmp_path: Path) -> None:
+    reader = Reader(tmp_path / "log.csv")
+    small(CSVLogger(reader.path), reader).fit(X, y)
+    assert reader.lengths == [1, 2, 3, 4, 5, 6]
 
 
 def test_rows_are_appended(tmp_path: Path) -> None:

@@ -79,6 +79,19 @@ def test_pickles_and_copies() -> None:
     }
 
 
+class Pickler(Callback):
+    def on_epoch_end(self, estimator: Any) -> bool:
+        self.others_ = pickle.loads(pickle.dumps(estimator))._skl_callbacks
+        return True
+
+
+def test_a_fits_state_is_not_pickled() -> None:
+    callback, pickler = stopping(), Pickler()
+    small().set_callbacks(callback, pickler).fit(X, y)
+    assert [other._fits for other in pickler.others_] == [{}, {}]
+    assert vars(pickler.others_[0]) == vars(stopping())
+
+
 class Counter(Callback):
     """Somebody's own; its constructor calls none of ours."""
 

@@ -230,7 +230,7 @@ def test_no_such_column(name: str) -> None:
     callback = {
         "EarlyStopping": EarlyStopping(),
         "ReduceLROnPlateau": ReduceLROnPlateau(),
-        "ModelCheckpoint": ModelCheckpoint("never", save_best_only=True, every=50),
+        "ModelCheckpoint": ModelCheckpoint("never", save_best_only=True, every=100),
     }[name]
     est = small().fit(X, y)
     before = est.coefs_[0]

@@ -259,7 +259,6 @@ class CSVLogger(FileCallback):
         """Write the head, or go on with the one that is there."""
         self._file.seek(0)
         head = next(csv.reader(self._file, delimiter=self.separator), None)
-        self._file.seek(0, os.SEEK_END)
         self._table = csv.DictWriter(
             self._file, head or columns, delimiter=self.separator, lineterminator="\n"
         )

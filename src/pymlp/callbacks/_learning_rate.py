@@ -76,7 +76,8 @@ class ReduceLROnPlateau(Callback):
     min_delta : float, default=0.0001
         A value is an improvement if it is better than the best one by more than this, at least 0.
     cooldown : int, default=0
-        Epochs after a lowered rate that are not counted, at least 0.
+        After the rate was lowered, the epochs before the `cooldown`-th are not counted; at least 0,
+        and 0 is as 1.
     min_lr : float, default=0.0
         The rate is not lowered beyond this one, at least 0.
     mode : {'auto', 'min', 'max'}, default='auto'
@@ -155,7 +156,6 @@ class ReduceLROnPlateau(Callback):
         """Count the epochs without an improvement."""
         if self._cooling > 0:
             self._cooling -= 1
-            self._wait = 0
         if self._best.improves(estimator):
             self._wait = 0
         elif self._cooling == 0:
