@@ -104,25 +104,29 @@ HistoryDisplay.from_estimator(models[50,], metric="accuracy", ax=right)
 # to the unit's output, a dark one takes away. Softmax regression has one such image a class: bright
 # where ink speaks for the class, dark where it speaks against it, as in the hole of the "0".
 
-WeightsDisplay.from_estimator(models[()], image_shape=image_shape)
+fig, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
+WeightsDisplay.from_estimator(models[()], image_shape=image_shape, ax=ax)
 
 # %%
 # Hidden units share the work between them. Here are the 24 of the 50 that matter most for the class
 # "5": green frames vote for it, dashed red frames against it, and the stronger the colour, the more
 # the vote counts.
 
-WeightsDisplay.from_estimator(models[50,], image_shape=image_shape, units=24, class_=5)
+fig, ax = plt.subplots(figsize=(8, 5.6), layout="constrained")
+WeightsDisplay.from_estimator(models[50,], image_shape=image_shape, units=24, class_=5, ax=ax)
 
 # %%
 # These votes are the weights from the hidden units to the output "5":
 
-OutputWeightsDisplay.from_estimator(models[50,], 5, sort=True)
+fig, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
+OutputWeightsDisplay.from_estimator(models[50,], 5, sort=True, ax=ax)
 
 # %%
 # With 1000 units for so few images, most still look like the random weights they began with. Each
 # has a small say in every class, and only their sum makes sense.
 
-WeightsDisplay.from_estimator(models[1000,], image_shape=image_shape, units=40, class_=5)
+fig, ax = plt.subplots(figsize=(8, 6), layout="constrained")
+WeightsDisplay.from_estimator(models[1000,], image_shape=image_shape, units=40, class_=5, ax=ax)
 
 # %%
 # Which digits are confused?

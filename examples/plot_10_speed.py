@@ -183,10 +183,11 @@ if find_spec("keras") and (find_spec("jax") or find_spec("torch")):
 # %%
 # Timing
 # ------
-# A first run of each compiles what there is to compile and shows that all learn the same. Then come
-# rounds in which everyone has a turn, in every second round in the other direction: what else
-# happens on the machine meets all of them alike. A pause before each turn lets the threads of the
-# one before go to sleep, and one epoch, not timed, wakes the next one's.
+# A first run of each compiles what there is to compile, and its loss tells whether all learn alike
+# (from other initial weights). Then come rounds in which everyone has a turn, in every second round
+# in the other direction: what else happens on the machine meets all of them alike. A pause before
+# each turn lets the threads of the one before go to sleep, and one epoch, not timed, wakes the next
+# one's.
 #
 # Nothing else should be running. Beside busy programs, threads that wait for each other at the end
 # of every small step, as PyTorch's and pymlp's do, lose far more than those of others.
