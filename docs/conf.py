@@ -3,7 +3,6 @@
 import warnings
 
 from sklearn.exceptions import ConvergenceWarning
-from sphinx_gallery.sorting import FileNameSortKey
 
 import pymlp
 
@@ -33,7 +32,7 @@ napoleon_use_rtype = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "lecture",
-    "within_subsection_order": FileNameSortKey,
+    "within_subsection_order": "FileNameSortKey",
     "capture_repr": (),  # what a page wants to show it prints
     "show_memory": False,
     "download_all_examples": False,

@@ -2,8 +2,8 @@
 3 Activations and vanishing gradients
 =====================================
 
-Without an activation, layers on layers are one layer. With the wrong one, the first layers of a deep
-network hardly learn: their gradient has vanished on the way back.
+Without an activation, layers on layers are one layer. With the wrong one, the first layers of a
+deep network hardly learn: their gradient has vanished on the way back.
 """
 
 # %%
@@ -39,9 +39,10 @@ axes[0, 0].legend()
 fig.supxlabel("$z$")
 
 # %%
-# The logistic function's derivative is :math:`f (1 - f)`, at most 1/4. Going back through ten layers
-# multiplies the gradient by at most :math:`(1/4)^{10} \approx 10^{-6}`, apart from the weights. The
-# derivative of tanh is 1 at 0 and falls to both sides; that of ReLU is 1 wherever the unit is on.
+# The logistic function's derivative is :math:`f (1 - f)`, at most 1/4. Going back through ten
+# layers multiplies the gradient by at most :math:`(1/4)^{10} \approx 10^{-6}`, apart from the
+# weights. The derivative of tanh is 1 at 0 and falls to both sides; that of ReLU is 1 wherever the
+# unit is on.
 #
 # Vanishing gradients
 # -------------------

@@ -373,7 +373,7 @@ def test_edges_show_the_weights() -> None:
     assert texts(display) == [
         *(f"x{k}" for k in range(12)),
         *LABELS,
-        *("input\n12\n", "hidden 1\n6\ntanh", "output\n3\nsoftmax"),
+        *("input\n12\n", "hidden 0\n6\ntanh", "output\n3\nsoftmax"),
     ]
 
 

@@ -300,7 +300,7 @@ class NetworkDisplay:
 
     def _draw_captions(self, ax: Axes, sizes: list[int], y: float, width: float) -> None:
         """Write below each layer its name, its number of units and its activation."""
-        names = ["input", *(f"hidden {k}" for k in range(1, len(self.coefs))), "output"]
+        names = ["input", *(f"hidden {k}" for k in range(len(self.coefs) - 1)), "output"]
         activations = ["", *self.activations]
         font = font_size([*names, *activations], 0.95 * width)
         if font < SMALLEST_FONT:
