@@ -44,9 +44,12 @@ def plot_epochs(ax: Axes, values: Array, **kwargs: Any) -> Line2D:
 
     known = np.isfinite(np.pad(values, 1, constant_values=np.nan))
     alone = known[1:-1] & ~known[:-2] & ~known[2:]  # no line leads there
-    style = {"marker": "o", "markersize": 3.5, "markevery": np.flatnonzero(alone).tolist()}
-    (line,) = ax.plot(np.arange(1, len(values) + 1), values, **{**style, **kwargs})
+    if alone.any():
+        kwargs = {"marker": "o", "markersize": 3.5, "markevery": alone.tolist(), **kwargs}
+    (line,) = ax.plot(np.arange(1, len(values) + 1), values, **kwargs)
     ax.set_xlabel("epoch")
     ax.set_xlim(left=0.5, auto=True)
-    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    ax.xaxis.set_major_locator(
+        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
     return line

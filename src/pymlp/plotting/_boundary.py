@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import PathCollection
     from matplotlib.colorbar import Colorbar
     from matplotlib.contour import QuadContourSet
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 MARKERS = "osD^vP*X<>"
 SAMPLES: dict[str, Any] = {"s": 20, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
@@ -68,7 +68,7 @@ class BoundaryDisplay:
     colorbar_ : Colorbar or None
         A regressor's.
     ax_ : Axes
-    figure_ : Figure
+    figure_ : Figure or SubFigure
 
     Examples
     --------
@@ -88,7 +88,7 @@ class BoundaryDisplay:
     points_: list[PathCollection]
     colorbar_: Colorbar | None
     ax_: Axes
-    figure_: Figure
+    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -97,8 +97,8 @@ class BoundaryDisplay:
         response: Array,
         pre_activations: Array,
         *,
-        X: Array | None = None,
-        y: Array | None = None,
+        X: Any = None,
+        y: Any = None,
         classes: Any = None,
         feature_names: Any = ("feature 0", "feature 1"),
     ) -> None:
@@ -116,7 +116,7 @@ class BoundaryDisplay:
         cls,
         estimator: Any,
         X: Any,
-        y: ArrayLike | None = None,
+        y: Any = None,
         *,
         units: ArrayLike | None = None,
         grid_resolution: int = 200,
@@ -151,9 +151,8 @@ class BoundaryDisplay:
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have two features, or the estimator has several targets.
-        IndexError
-            If there is no such unit.
+            If X does not have two features, the estimator has several targets, y has unknown
+            classes, or there is no such unit.
         """
         network = network_of(cls, estimator)
         check_scalar(grid_resolution, "grid_resolution", Integral, min_val=2)
@@ -165,7 +164,7 @@ class BoundaryDisplay:
         if y is not None:
             y = column_or_1d(y)
             check_consistent_length(samples, y)
-            if isinstance(network, MLPClassifier):
+            if classes is not None:
                 network._target.check(y, "y")
                 y = np.searchsorted(classes, y)
 
@@ -218,10 +217,13 @@ class BoundaryDisplay:
             self._draw_surface(ax)
         else:
             self._draw_classes(ax)
-        # contour lines have the higher side to their left
+        # faint if there are many; contour lines have the higher side to their left
+        alpha = min(1.0, max(0.2, 20 / max(1, self.pre_activations.shape[-1])))
         ticks = withTickedStroke(angle=90, length=0.15, spacing=25)
         self.unit_lines_ = [
-            ax.contour(self.xx0, self.xx1, z, levels=[0], colors="0.25", linewidths=0.7)
+            ax.contour(
+                self.xx0, self.xx1, z, levels=[0], colors="0.25", linewidths=0.7, alpha=alpha
+            )
             for z in np.moveaxis(self.pre_activations, -1, 0)
             if z.min() < 0 < z.max()
         ]
@@ -240,7 +242,7 @@ class BoundaryDisplay:
         self.colorbar_ = ax.figure.colorbar(self.surface_, ax=ax, label="prediction")
         if self.y is not None:
             style = {"cmap": light, "norm": self.surface_.norm, **SAMPLES}
-            self.points_ = [ax.scatter(*self.X.T, c=self.y, **style)]
+            self.points_ = [ax.scatter(self.X[:, 0], self.X[:, 1], c=self.y, **style)]
 
     def _draw_classes(self, ax: Axes) -> None:
         from matplotlib.patches import Patch
@@ -260,19 +262,20 @@ class BoundaryDisplay:
                 edge = ax.contour(self.xx0, self.xx1, lead, levels=[0], colors="black")
                 self.boundary_.append(edge)
         if self.y is not None:
-            self.points_ = [
-                ax.scatter(*self.X[self.y == k].T, color=[strong[k]], marker=MARKERS[k], **SAMPLES)
-                for k in range(n_classes)
-            ]
-        keys = self.points_ or [Patch(color=color) for color in light]
-        ax.legend(keys, self.classes, title="class", loc="upper right")
+            for k in range(n_classes):
+                style = {"color": [strong[k]], "marker": MARKERS[k % len(MARKERS)], **SAMPLES}
+                self.points_.append(ax.scatter(*self.X[self.y == k].T, **style))
+        keys: list[Any] = [*self.points_] or [Patch(color=color) for color in light]
+        ax.legend(
+            keys, self.classes, loc="best", fontsize="small", labelspacing=0.3, handletextpad=0.2
+        )
 
 
 def _classes_of(network: BaseMLP) -> Array | None:
     """Return the classes of a classifier, None for a regressor; refuse several targets."""
     if isinstance(network, MLPClassifier):
         if isinstance(network._target, SingleLabel) and len(network.classes_) > 1:
-            return network.classes_
+            return np.asarray(network.classes_)
         raise ValueError("BoundaryDisplay draws classifiers of one label of two or more classes.")
     if network.n_outputs_ > 1:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,17 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
+from .._parameters import Array
 from ._axes import axes_of, network_of, plot_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
 
 LABELS = {  # of the vertical axis
     "gradient_norm": "gradient norm",
-    "activation_norm": "activations, root mean square",
+    "activation_norm": "activation norm",
     "dead_share": "share of dead units",
 }
 FONT_SIZE = 8.5  # of the layers' names, in points
@@ -48,7 +48,7 @@ class GradientFlowDisplay:
     labels_ : list of Annotation
         The layers' names at the lines' ends; of many layers, as many as have room.
     ax_ : Axes
-    figure_ : Figure
+    figure_ : Figure or SubFigure
 
     Examples
     --------
@@ -61,7 +61,7 @@ class GradientFlowDisplay:
     lines_: list[Line2D]
     labels_: list[Annotation]
     ax_: Axes
-    figure_: Figure
+    figure_: Figure | SubFigure
 
     def __init__(self, layers: Mapping[int, ArrayLike], *, quantity: str = "gradient_norm") -> None:
         self.layers = layers
@@ -146,26 +146,26 @@ class GradientFlowDisplay:
         elif any((values > 0).any() for values in curves):
             ax.set_yscale("log")
         ax.set_ylabel(LABELS[self.quantity])
-        self._label_ends(ax)
+        self._label_ends(ax, curves)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _label_ends(self, ax: Axes) -> None:
+    def _label_ends(self, ax: Axes, curves: list[Array]) -> None:
         """Name the lines in a column to their right, each as near to its line as has room."""
-        width, height = ax.get_window_extent().size * 72 / ax.figure.dpi  # in points
-        column = min(0.5, 5.5 * FONT_SIZE / width)  # in shares of the axes, as row is
-        row = 1.3 * FONT_SIZE / height
-        last = max(len(line.get_xydata()) for line in self.lines_)
-        left = ax.get_xlim()[0]
+        box, points = ax.get_window_extent(), 72 / ax.figure.dpi
+        width, row = box.width * points, 1.3 * FONT_SIZE / (box.height * points)
+        column = min(0.5, 6 * FONT_SIZE / width)  # like row in shares of the axes
+        left, last = ax.get_xlim()[0], max(map(len, curves))
         ax.set_xlim(right=left + (last - left) / (1 - column), auto=True)
 
         ends = {}  # (epoch, value)
-        for layer, line in zip(self.layers, self.lines_, strict=True):
-            drawn = line.get_xydata()[np.isfinite(line.get_ydata())]
-            if len(drawn):
-                ends[layer] = (drawn[-1][0], np.clip(drawn[-1][1], *ax.get_ylim()))
-        n_rows = max(1, int(1 / row))
-        named = sorted(list(ends)[:: math.ceil(len(ends) / n_rows)], key=lambda k: ends[k][1])
+        for layer, values in zip(self.layers, curves, strict=True):
+            known = np.flatnonzero(np.isfinite(values))
+            if len(known):
+                ends[layer] = known[-1] + 1, np.clip(values[known[-1]], *ax.get_ylim())
+        n_names = min(len(ends), max(1, int(1 / row)))
+        spread = np.linspace(0, len(ends) - 1, n_names).round().astype(int)
+        named = sorted((list(ends)[i] for i in spread), key=lambda k: ends[k][1])
         to_shares = ax.transData + ax.transAxes.inverted()
         # names a row apart: what remains after taking a row from each must not fall
         rows = row * np.arange(len(named))
@@ -176,11 +176,18 @@ class GradientFlowDisplay:
             ax.annotate(
                 f"layer {k}",
                 ends[k],
-                (1 - column + 6 / width, height),
+                (1 - column + 10 / width, height),
                 textcoords="axes fraction",
                 va="center",
                 fontsize=FONT_SIZE,
-                arrowprops={"arrowstyle": "-", "color": colors[k], "lw": 0.7, "shrinkA": 0},
+                arrowprops={
+                    "arrowstyle": "-",
+                    "color": colors[k],
+                    "linewidth": 0.7,
+                    "relpos": (0, 0.5),
+                    "shrinkA": 1,
+                    "shrinkB": 1,
+                },
                 annotation_clip=False,
             )
             for k, height in zip(named, heights, strict=True)

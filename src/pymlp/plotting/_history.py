@@ -11,7 +11,7 @@ from ._axes import axes_of, network_of, plot_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
 DECADES = 100  # losses that span more than two decades are drawn on a log scale
@@ -40,7 +40,7 @@ class HistoryDisplay:
     best_line_ : Line2D or None
         The dotted line at `best_epoch`.
     ax_ : Axes
-    figure_ : Figure
+    figure_ : Figure or SubFigure
 
     Examples
     --------
@@ -57,7 +57,7 @@ class HistoryDisplay:
     lines_: list[Line2D]
     best_line_: Line2D | None
     ax_: Axes
-    figure_: Figure
+    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -152,6 +152,6 @@ class HistoryDisplay:
             ax.set_yscale("log")
         ax.set_ylabel(name)
         if self.validation is not None or self.best_epoch is not None:
-            ax.legend()
+            ax.legend(fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
