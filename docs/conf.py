@@ -21,6 +21,8 @@ extensions = [
 
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sourcelink = False
 
 myst_heading_anchors = 3  # design.md links to a heading

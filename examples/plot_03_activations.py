@@ -86,7 +86,7 @@ for ax, (name, net) in zip(axes, deep.items(), strict=True):
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for (name, net), style in zip(deep.items(), ("o-", "s--", "^:"), strict=True):
     norms = [net.history_[f"activation_norm_{k}"][0] for k in range(6)]
-    ax.plot(range(1, 7), norms, style, label=name)
+    ax.plot(range(6), norms, style, label=name)
 ax.set(xlabel="hidden layer", ylabel="size of its outputs, first epoch", ylim=(0, None))
 ax.legend()
 

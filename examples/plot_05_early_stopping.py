@@ -76,7 +76,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for ax, (name, net) in zip(
     axes, {"300 epochs": overfitted, "stopped early": stopped}.items(), strict=True
 ):
-    BoundaryDisplay.from_estimator(net, X, y, ax=ax)
+    BoundaryDisplay.from_estimator(net, X, y, units=[], ax=ax)
     ax.set_title(f"{name}: {net.score(X, y):.2f} in training, {net.score(X_test, y_test):.2f} new")
 
 # %%

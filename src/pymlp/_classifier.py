@@ -154,7 +154,7 @@ class MLPClassifier(Classifier):
         What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
         penalty), 'accuracy', 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a
         validation set also 'val_loss' (without the penalty), 'val_accuracy' and the scorer's
-        value ('val_' and its name, or 'val_score').
+        value (``val_`` and its name, or 'val_score').
 
         With `monitor_gradients` also, as training saw them in the epoch, with its dropout:
         'gradient_norm_k' for each layer k from 0: Frobenius norm of the loss's gradient by
@@ -187,7 +187,7 @@ class MLPClassifier(Classifier):
         Output activation.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had any.
 
     See Also

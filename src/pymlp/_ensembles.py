@@ -56,7 +56,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         Output activation.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had any.
 
     See Also
@@ -189,7 +189,7 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):
         Outputs of each network.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had any.
 
     See Also

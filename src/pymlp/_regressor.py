@@ -145,7 +145,7 @@ class MLPRegressor(Regressor):
         What was measured in each epoch, or iteration of 'lbfgs'. Of the training: 'loss' (with the
         penalty), 'learning_rate', 'seconds' (with 'lbfgs' only 'loss'). With a validation set
         also 'val_loss' (without the penalty), 'val_r2' (for 'pinball' 'val_d2_pinball') and the
-        scorer's value ('val_' and its name, or 'val_score').
+        scorer's value (``val_`` and its name, or 'val_score').
 
         With `monitor_gradients` also, as training saw them in the epoch, with its dropout:
         'gradient_norm_k' for each layer k from 0: Frobenius norm of the loss's gradient by
@@ -178,7 +178,7 @@ class MLPRegressor(Regressor):
         Output activation.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if X had any.
 
     See Also

@@ -36,7 +36,7 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Half a cosine wave from 1 down to `final` [1]_.
+    """Half a cosine wave from 1 down to `final`.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Cosine(Schedule):
 
     References
     ----------
-    .. [1] Loshchilov & Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
+    Loshchilov & Hutter, "SGDR: Stochastic gradient descent with warm restarts", ICLR 2017.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up from `start` to 1 and down to `final`, each along half a cosine wave [1]_.
+    """Up from `start` to 1 and down to `final`, each along half a cosine wave.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ class OneCycle(Schedule):
 
     References
     ----------
-    .. [1] Smith & Topin, "Super-convergence: very fast training of neural networks using large
-       learning rates", arXiv:1708.07120 (2017).
+    Smith & Topin, "Super-convergence: very fast training of neural networks using large
+    learning rates", arXiv:1708.07120 (2017).
 
     Examples
     --------

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
-DECADES = 100  # losses that span more than two decades are drawn on a log scale
+LOG_FROM = 100  # ratio of the largest loss to the smallest beyond which the scale is logarithmic
 
 
 class HistoryDisplay:
@@ -148,7 +148,7 @@ class HistoryDisplay:
             self.best_line_ = ax.axvline(self.best_epoch, ls=":", color="black", label=label)
         drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in self.lines_])
         drawn = drawn[np.isfinite(drawn)]
-        if name.endswith("loss") and drawn.size and 0 < DECADES * drawn.min() < drawn.max():
+        if name.endswith("loss") and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
             ax.set_yscale("log")
         ax.set_ylabel(name)
         if self.validation is not None or self.best_epoch is not None:
