@@ -22,8 +22,8 @@ class EarlyStopping(Callback):
     Parameters
     ----------
     monitor : str, default='val_loss'
-        The column. Those that begin with ``val_`` need a validation set (``X_val`` of ``fit``, or the
-        estimator's ``early_stopping``).
+        The column. Those that begin with ``val_`` need a validation set (``X_val`` of ``fit``, or
+        the estimator's ``early_stopping``).
     min_delta : float, default=0.0
         At least 0. A value is an improvement if it is better than the best one by more than this;
         nan is none.
