@@ -9,13 +9,14 @@ import pymlp
 project = "pymlp"
 author = "The pymlp developers"
 version = release = pymlp.__version__
-exclude_patterns = ["_build", "**sg_execution_times.rst"]
+templates_path = ["templates"]
+exclude_patterns = ["_build", "templates", "**sg_execution_times.rst"]
 
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
+    "numpydoc",  # it numbers the references of a class and of its methods anew
     "sphinx_gallery.gen_gallery",
 ]
 
@@ -27,9 +28,8 @@ html_show_sourcelink = False
 
 myst_heading_anchors = 3  # design.md links to a heading
 
-autodoc_typehints = "none"  # numpydoc says it in words
-napoleon_google_docstring = False
-napoleon_use_rtype = False
+autodoc_typehints = "none"  # the docstrings say it in words
+numpydoc_show_class_members = False  # templates/autosummary/class.rst does
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
