@@ -21,7 +21,13 @@ extensions = [
 ]
 
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_theme_options = {
+    "navigation_with_keys": False,
+    # none beside the lecture, which needs the width for code and pictures
+    "secondary_sidebar_items": {
+        page: ["page-toc"] for page in ("design", "from-scikit-learn", "generated/*")
+    },
+}
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False

@@ -83,7 +83,8 @@ right.set(title="Logistic regression", xlabel="epoch", ylabel="loss", ylim=(0, N
 
 def show(model, X, y, ax, method="predict_proba"):
     """Colour the plane by what the model answers, and draw the points on it."""
-    DecisionBoundaryDisplay.from_estimator(model, X, response_method=method, alpha=0.5, ax=ax)
+    options = {"response_method": method, "grid_resolution": 500, "alpha": 0.5}
+    DecisionBoundaryDisplay.from_estimator(model, X, **options, ax=ax)
     ax.scatter(*X.T, c=y, edgecolors="black", s=20)
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     ax.set_title(f"{type(model).__name__}, accuracy {model.score(X, y):.2f}")

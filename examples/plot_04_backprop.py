@@ -52,11 +52,14 @@ for name, value in {"Z1": Z1, "A": A, "z": z, "p": p, "loss": loss}.items():
 # activation's derivative, which for ReLU is 1 where the unit is on and 0 where it is off:
 #
 # .. math::
-#    \delta_2 &= (p - y) / n, & \frac{\partial L}{\partial W_2} &= A^\top \delta_2,
-#    & \frac{\partial L}{\partial b_2} &= \textstyle\sum_i \delta_{2,i} \\
-#    \delta_1 &= (\delta_2 W_2^\top) \odot f'(Z_1), &
-#    \frac{\partial L}{\partial W_1} &= X^\top \delta_1, &
-#    \frac{\partial L}{\partial b_1} &= \textstyle\sum_i \delta_{1,i}
+#    \delta_2 &= (p - y) / n \\
+#    \delta_1 &= (\delta_2 W_2^\top) \odot f'(Z_1) \\
+#    \frac{\partial L}{\partial W_2} &= A^\top \delta_2, \qquad
+#    \frac{\partial L}{\partial b_2} = \textstyle\sum_i \delta_{2,i} \\
+#    \frac{\partial L}{\partial W_1} &= X^\top \delta_1, \qquad
+#    \frac{\partial L}{\partial b_1} = \textstyle\sum_i \delta_{1,i}
+#
+# The sums go over the samples.
 
 d2 = ((p - y) / len(y))[:, None]  # (2 samples, 1 output)
 dW2, db2 = A.T @ d2, d2.sum(axis=0)
