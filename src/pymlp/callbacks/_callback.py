@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
@@ -47,17 +47,17 @@ class Callback:
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
-    _fits: dict[int, Any]  # each fit's copy of the callback, by the id of the estimator
 
-    def __new__(cls, *_args: Any, **_options: Any) -> Self:
-        # here: a subclass's __init__ need not call ours, and unpickling and copying call none
-        callback = super().__new__(cls)
-        callback._fits = {}
-        return callback
+    @property
+    def _fits(self) -> dict[int, Any]:
+        """Each fit's copy of the callback, by the id of the estimator."""
+        # not made in a constructor, which subclasses need not call
+        fits: dict[int, Any] = vars(self).setdefault("_copies", {})
+        return fits
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))  # at once: a fit may end in another thread meanwhile
-        del state["_fits"]
+        state.pop("_copies", None)
         return state
 
     def _validate(self) -> None:
