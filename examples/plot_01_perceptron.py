@@ -16,6 +16,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.linear_model import Perceptron
 
 from pymlp import MLPClassifier
+from pymlp.plotting import BoundaryDisplay
 
 X, y = make_blobs(200, centers=[(-1, -1), (1, 1)], cluster_std=0.9, random_state=0)
 
@@ -105,7 +106,9 @@ show(logistic, X, y, right)
 blobs = make_blobs(300, centers=3, random_state=1)
 circles = make_circles(300, noise=0.1, factor=0.4, random_state=0)
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for ax, data in zip(axes, (blobs, circles), strict=True):
-    show(MLPClassifier((), learning_rate_init=0.01, random_state=0).fit(*data), *data, ax)
+for ax, (X, y) in zip(axes, (blobs, circles), strict=True):
+    net = MLPClassifier((), learning_rate_init=0.01, random_state=0).fit(X, y)
+    BoundaryDisplay.from_estimator(net, X, y, ax=ax)
+    ax.set_title(f"accuracy {net.score(X, y):.2f}")
 
 plt.show()
