@@ -9,8 +9,8 @@ deep network hardly learn: their gradient has vanished on the way back.
 # %%
 # Activations and their derivatives
 # ---------------------------------
-# A layer computes :math:`h = f(Wx + b)`. If :math:`f` did nothing, two layers would be
-# :math:`W_2 (W_1 x) = (W_2 W_1)\, x`, which is one. What matters for learning is the derivative
+# A layer computes :math:`h = f(xW + b)`. If :math:`f` did nothing, two layers would be
+# :math:`(x W_1) W_2 = x\, (W_1 W_2)`, which is one. What matters for learning is the derivative
 # :math:`f'`, because the gradient of each layer is multiplied by it.
 
 import matplotlib.pyplot as plt

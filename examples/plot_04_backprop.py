@@ -12,6 +12,7 @@ every number written out in NumPy, and then the same numbers from pymlp's kernel
 # Rows are samples, as everywhere in pymlp: ``X`` is (2 samples, 2 features). Layer 1 is
 # :math:`A = \max(0, X W_1 + b_1)`, layer 2 :math:`p = 1 / (1 + e^{-z})` with
 # :math:`z = A W_2 + b_2`, and the loss is the cross-entropy of page 1, as a mean over the samples.
+# (Formulas count from 1; pymlp counts from 0, as Python does: :math:`W_1` is ``coefs_[0]``.)
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -72,7 +72,7 @@ def test_pickles_and_copies() -> None:
         assert callback.best_epoch_ == est.best_epoch_
         assert_same_weights(copied.fit(X, y), est)
         assert callback._fits == {}
-    assert set(vars(callback)) - {"_copies"} == set(vars(EarlyStopping())) | {
+    assert set(vars(callback)) - {"_fits"} == set(vars(EarlyStopping())) | {
         "best_",
         "best_epoch_",
         "stopped_epoch_",

@@ -220,7 +220,7 @@ def test_with_the_estimators_own_early_stopping() -> None:
 def test_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     est = fitted(small(), EarlyStopping(patience=4, restore_best_weights=True, verbose=True))
     assert capsys.readouterr().out == (
-        "val_loss did not improve more than min_delta=0.000000 for 4 consecutive epochs. "
+        "val_loss did not improve more than min_delta=0 for 4 consecutive epochs. "
         f"Stopping.\nThe weights of epoch {est.best_epoch_} are kept.\n"
     )
 
@@ -272,8 +272,8 @@ def test_a_plateau_lowers_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
     est = small(max_iter=4, learning_rate_init=0.4).set_callbacks(reduce).fit(X, y)
     assert est.history_["learning_rate"] == [0.4, 0.4, 0.2, 0.1]
     assert capsys.readouterr().out.splitlines()[0] == (
-        "accuracy did not improve more than min_delta=1.000000 for 1 consecutive epochs. "
-        "Setting learning rate to 0.200000"
+        "accuracy did not improve more than min_delta=1 for 1 consecutive epochs. "
+        "Setting learning rate to 0.2"
     )
 
 

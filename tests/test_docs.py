@@ -20,19 +20,17 @@ README = Path(__file__).parents[1] / "README.md"
 MODULES = [
     "pymlp._classifier",
     "pymlp._config",
-    "pymlp._ensembles",
+    "pymlp._ensemble",
     "pymlp._prediction",
     "pymlp._regressor",
     "pymlp.callbacks",
     "pymlp.callbacks._callback",
-    "pymlp.callbacks._early_stopping",
+    "pymlp.callbacks._stopping",
     "pymlp.callbacks._files",
     "pymlp.callbacks._learning_rate",
     "pymlp.datasets",
-    "pymlp.plotting._network",
-    "pymlp.plotting._output_weights",
-    "pymlp.plotting._weights",
     "pymlp.schedules",
+    *sorted({getattr(pymlp.plotting, name).__module__ for name in pymlp.plotting.__all__}),
 ]
 DOCUMENTED = [
     pymlp.MLPClassifier,

@@ -1,10 +1,10 @@
 """Multi-layer perceptrons with a scikit-learn estimator on top and C++ kernels underneath."""
 
-from . import _core, callbacks, datasets, schedules
+from . import _core, callbacks, datasets, plotting, schedules
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
-from ._ensembles import MLPEnsembleClassifier, MLPEnsembleRegressor
+from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._regressor import MLPRegressor
 
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
@@ -17,6 +17,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "plotting",
     "schedules",
     "show_config",
 ]

@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 
@@ -132,7 +131,10 @@ class Classifier(LabelsMixin, BaseMLP):
             self._announce(classes, y)
             return self._fit(X, y, sample_weight, incremental=True)
 
-    # --- hooks of BaseMLP ------------------------------------------------------------------------
+    # --- hooks of LabelsMixin and BaseMLP ---------------------------------------------------------
+
+    def _loss_name(self) -> str:
+        return self.loss
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -220,11 +222,6 @@ class Classifier(LabelsMixin, BaseMLP):
     def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
         loss, accuracy = engine.evaluate(samples)
         return {"val_loss": loss, "val_accuracy": accuracy}
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
 
 
 def _same_lists(classes: Any, known: Any) -> bool:

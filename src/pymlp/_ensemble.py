@@ -1,191 +1,246 @@
-"""The course of an ensemble's fit, and of its predictions."""
+"""Ensembles: networks that differ by their seeds, and what they predict together."""
 
 from __future__ import annotations
 
-import warnings
-from abc import ABC, abstractmethod
-from collections import Counter
-from functools import partial
-from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
-from sklearn.utils import Tags, check_random_state, get_tags
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.metaestimators import available_if
 
-from . import _core
-from ._base import BaseMLP
-from ._parallel import Fitted, fit_side_by_side, limited_threads
+from ._classifier import MLPClassifier
+from ._ensemble_base import Ensemble
+from ._labels import LabelsMixin, gives_probabilities
 from ._parameters import Array
+from ._quantiles import TargetsMixin
+from ._regressor import MLPRegressor
 
 
-class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
-    """Base of the ensembles; use `MLPEnsembleClassifier` or `MLPEnsembleRegressor`."""
+class MLPEnsembleClassifier(LabelsMixin, Ensemble):
+    """Several multi-layer perceptrons, trained side by side, whose probabilities are averaged.
 
-    estimators_: list[Any]
+    The members differ by their initial weights and the order of the samples, with `bootstrap`
+    also by the samples. Their mean is mostly better than each of them, and where they disagree
+    the ensemble is unsure [1]_.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or None, default=None
+        What the members are clones of; None is ``MLPClassifier()``. Its `random_state` does not
+        count.
+    n_members : int, default=8
+        Networks to train, at least 1.
+    bootstrap : bool, default=False
+        Train each member on as many samples as there are, drawn with replacement: the weight of
+        a sample is multiplied by how often it was drawn. So members hold all classes, and what
+        early stopping holds out was not trained on.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the members' seeds.
+    n_threads : int or None, default=None
+        Threads, at least 1; None follows OpenMP. As many members are trained at a time; if
+        `estimator` has `n_threads`, as many as there are such teams. Results do not depend on it,
+        to the last bit.
+
+    Attributes
+    ----------
+    estimators_ : list of MLPClassifier
+        The members. Each has the weights, to the last bit, of a clone of `estimator` with the
+        member's `random_state` that was fitted alone.
+    classes_ : ndarray of shape (n_classes,), or list of such
+        Class labels, in a list by label for multi-output.
+    n_outputs_ : int
+        Outputs of each network.
+    out_activation_ : str
+        Output activation.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if X had any.
+
+    See Also
+    --------
+    MLPEnsembleRegressor : The same for real-valued targets.
+
+    Notes
+    -----
+    The members' seeds are ``rng.randint(np.iinfo(np.int32).max)``, drawn in their order from
+    ``rng = check_random_state(random_state)``. A bootstrap's weights are
+    ``np.bincount(check_random_state(seed).randint(n, size=n), minlength=n)``.
+
+    Members are trained by at most `n_threads` threads at once; a callback that `estimator` has
+    is called from all of them.
+
+    References
+    ----------
+    .. [1] Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive uncertainty
+       estimation using deep ensembles", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> from pymlp import MLPClassifier, MLPEnsembleClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> net = MLPClassifier((20,), max_iter=20, tol=0.1, n_iter_no_change=3)
+    >>> clf = MLPEnsembleClassifier(net, n_members=4, random_state=0)
+    >>> clf.fit(X[:1500] / 16, y[:1500]).predict(X[1500:1505] / 16)
+    array([1, 7, 4, 6, 3])
+    >>> mean, std = clf.predict_proba(X[1500:1505] / 16, return_std=True)
+    >>> mean.shape, std.shape
+    ((5, 10), (5, 10))
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_members": [Interval(Integral, 1, None, closed="left")],
-        "bootstrap": ["boolean"],
-        "random_state": ["random_state"],
-        "n_threads": [None, Interval(Integral, 1, None, closed="left")],
+        **Ensemble._parameter_constraints,
+        "estimator": [MLPClassifier, None],
     }
 
-    def __init__(
-        self,
-        estimator: BaseMLP | None = None,
-        *,
-        n_members: int = 8,
-        bootstrap: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        n_threads: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.n_members = n_members
-        self.bootstrap = bootstrap
-        self.random_state = random_state
-        self.n_threads = n_threads
-
-    @abstractmethod
-    def _template(self) -> BaseMLP:
-        """The estimator that the members are clones of."""
+    def _template(self) -> MLPClassifier:
+        return MLPClassifier() if self.estimator is None else self.estimator
 
     def _adopt(self, member: Any) -> None:
-        """Set the attributes that all members share."""
-        self.n_outputs_ = member.n_outputs_
+        super()._adopt(member)
+        self.classes_ = member.classes_
+        self.out_activation_ = member.out_activation_
+        self._target = member._target
 
-    @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-    ) -> Self:
-        """Train the members from new weights.
+    def _loss_name(self) -> str:
+        return self._template().loss
 
-        Ctrl-C ends the training as it ends that of a single network: members that have been
-        trained for an epoch at least are kept as they are, the others are left out, and a warning
-        says so. If there is none the KeyboardInterrupt goes on.
+    def _outputs(self, X: Any) -> Array:
+        mean: Array = self._of_members("_outputs", X).mean(axis=0)
+        return mean
+
+    @available_if(gives_probabilities)
+    def predict_proba(self, X: ArrayLike, return_std: bool = False) -> Any:
+        """Predict the probability of each class, the mean over the members.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; float32 is trained in float32, anything else in float64, unless the
-            members' `precision` says otherwise. It is converted once, for all members.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
-            Labels or targets, as the members take them.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
-            Validation set: scored after every epoch, and used by the members' early stopping.
-        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
-            Its labels or targets.
-        sample_weight_val : array-like of shape (n_validation,), default=None
-            Weights of the validation set.
+            Data, computed in the type of the weights.
+        return_std : bool, default=False
+            Return also how much the members differ.
 
         Returns
         -------
-        self : object
-            The fitted ensemble.
+        mean : ndarray of shape (n_samples, n_classes), or list of such
+            Probabilities in the order of `classes_`; with several labels a sample a list by
+            label. For an indicator matrix, the probability of each label: (n_samples, n_labels).
+        std : ndarray or list of the same shape
+            Standard deviation over the members, if asked for.
 
         Raises
         ------
+        NotFittedError
+            Before `fit`.
         ValueError
-            If a parameter or the data are not valid, or if a member's first epoch diverges. The
-            ensemble is then as it was before the call.
-
-        Warns
-        -----
-        ConvergenceWarning
-            What members warn of, once for all, with the number of members.
+            If X does not have the fitted features or is not finite.
         """
-        template = clone(self._template())
-        template._validate_params()
-        dtype = template.precision or (np.float64, np.float32)
-        data, target = template._validate_X_y(X, y, dtype, reset=True)
-        if X_val is not None and y_val is not None:
-            X_val, y_val = template._validate_X_y_val(X_val, y_val, data.dtype)
-
-        def fit_member(seed: int) -> Any:
-            weight = sample_weight
-            if self.bootstrap:
-                weight = _bootstrapped(seed, sample_weight, data)
-            member = clone(template).set_params(random_state=seed)
-            try:
-                return member.fit(
-                    data,
-                    target,
-                    weight,
-                    X_val=X_val,
-                    y_val=y_val,
-                    sample_weight_val=sample_weight_val,
-                )
-            except Exception as error:
-                error.add_note(f"Raised by the member with random_state={seed}.")
-                raise
-
-        rng = check_random_state(self.random_state)
-        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_members)]
-        n_threads = self.n_threads or _core.max_threads()
-        n_workers = max(1, min(self.n_members, n_threads // (template.n_threads or 1)))
-        fitted, interrupted = fit_side_by_side(
-            [partial(fit_member, seed) for seed in seeds],
-            n_workers=n_workers,
-            n_threads=max(1, n_threads // n_workers),
-        )
-        if interrupted:
-            fitted = self._trained(fitted)
-        for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
-            message = f"{count} of {self.n_members} members: {warned.message}"
-            warnings.warn(message, warned.category, stacklevel=3)
-        self.estimators_ = [f.estimator for f in fitted]
-        _check_feature_names(self, X, reset=True)
-        self.n_features_in_ = data.shape[1]
-        self._adopt(self.estimators_[0])
-        return self
-
-    def _trained(self, fitted: list[Fitted]) -> list[Fitted]:
-        """Leave out whom an interrupt met before the end of the first epoch."""
-        trained = [f for f in fitted if f.estimator.n_iter_ > 0]
-        if not trained:
-            raise KeyboardInterrupt
-        warnings.warn(
-            f"Training interrupted by user: {len(trained)} of {self.n_members} members are kept.",
-            stacklevel=4,
-        )
-        return trained
-
-    def _of_members(self, method: str, X: Any) -> Array:
-        """What a method of each member returns: (n_members, n_samples, ...)."""
-        check_is_fitted(self)
-        dtype = self.estimators_[0].coefs_[0].dtype
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
-        with limited_threads(self.n_threads):
-            return np.stack([getattr(member, method)(X) for member in self.estimators_])
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = get_tags(self._template())
-        tags.transformer_tags = None
-        return tags
+        outputs = self._of_members("_outputs", X)
+        mean = self._target.probabilities(outputs.mean(axis=0))
+        if not return_std:
+            return mean
+        members = [self._target.probabilities(of_one) for of_one in outputs]
+        if isinstance(mean, list):
+            return mean, [np.std(label, axis=0) for label in zip(*members, strict=True)]
+        return mean, np.std(members, axis=0)
 
 
-def _bootstrapped(seed: int, sample_weight: Any, X: Any) -> Array:
-    """Weights of a bootstrap: (n_samples,)."""
-    n = X.shape[0]
-    drawn = check_random_state(seed).randint(n, size=n)
-    counts: Array = np.bincount(drawn, minlength=n)
-    if sample_weight is not None:
-        counts = counts * _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    return counts
+class MLPEnsembleRegressor(TargetsMixin, Ensemble):
+    """Several multi-layer perceptrons, trained side by side, whose predictions are averaged.
+
+    The members differ by their initial weights and the order of the samples, with `bootstrap`
+    also by the samples. Their mean is mostly better than each of them, and where they disagree
+    the ensemble is unsure [1]_.
+
+    Parameters
+    ----------
+    estimator : MLPRegressor or None, default=None
+        What the members are clones of; None is ``MLPRegressor()``. Its `random_state` does not
+        count.
+    n_members : int, default=8
+        Networks to train, at least 1.
+    bootstrap : bool, default=False
+        Train each member on as many samples as there are, drawn with replacement: the weight of
+        a sample is multiplied by how often it was drawn. So what early stopping holds out was
+        not trained on.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the members' seeds.
+    n_threads : int or None, default=None
+        Threads, at least 1; None follows OpenMP. As many members are trained at a time; if
+        `estimator` has `n_threads`, as many as there are such teams. Results do not depend on it,
+        to the last bit.
+
+    Attributes
+    ----------
+    estimators_ : list of MLPRegressor
+        The members. Each has the weights, to the last bit, of a clone of `estimator` with the
+        member's `random_state` that was fitted alone.
+    n_outputs_ : int
+        Outputs of each network.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if X had any.
+
+    See Also
+    --------
+    MLPEnsembleClassifier : The same for labels; its notes hold here, too.
+
+    References
+    ----------
+    .. [1] Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive uncertainty
+       estimation using deep ensembles", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pymlp import MLPEnsembleRegressor, MLPRegressor
+    >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
+    >>> net = MLPRegressor(hidden_layer_sizes=(20,), batch_size=20, learning_rate_init=0.01)
+    >>> reg = MLPEnsembleRegressor(net, n_members=4, random_state=0).fit(X, X.ravel() ** 2)
+    >>> mean, std = reg.predict([[0.6], [3.0]], return_std=True)
+    >>> print(mean[0].round(1), std[1] > 10 * std[0])  # far from the data they disagree
+    0.4 True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Ensemble._parameter_constraints,
+        "estimator": [MLPRegressor, None],
+    }
+
+    def _template(self) -> MLPRegressor:
+        return MLPRegressor() if self.estimator is None else self.estimator
+
+    def _adopt(self, member: Any) -> None:
+        super()._adopt(member)
+        self._levels = member._levels
+
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
+        """Predict targets, the mean over the members.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Data, computed in the type of the weights.
+        return_std : bool, default=False
+            Return also how much the members differ. That says nothing of the noise in y.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions; with a list of quantiles (n_samples, n_quantiles) or
+            (n_samples, n_targets, n_quantiles).
+        std : ndarray of the same shape
+            Standard deviation over the members, if asked for.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X does not have the fitted features or is not finite.
+        """
+        predictions = self._of_members("predict", X)
+        mean = predictions.mean(axis=0)
+        return (mean, predictions.std(axis=0)) if return_std else mean

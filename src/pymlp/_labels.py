@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -17,7 +18,7 @@ from ._targets import MultiOutput, Target
 
 def _outputs_scores(estimator: Any) -> bool:
     fitted = getattr(estimator, "out_activation_", None)
-    return estimator.loss == "hinge" if fitted is None else bool(fitted == "identity")
+    return estimator._loss_name() == "hinge" if fitted is None else bool(fitted == "identity")
 
 
 def gives_probabilities(estimator: Any) -> bool:
@@ -175,3 +176,8 @@ class LabelsMixin(ClassifierMixin):
                 sample_weight = _check_sample_weight(sample_weight, labels)
             return float(np.average(right, weights=sample_weight))  # type: ignore[arg-type]
         return float(super().score(X, y, sample_weight))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # scikit-learn requires it
 
 from ._engine import Engine, Samples
-from ._parallel import warn
+from ._parallel import one_blas_thread, warn
 from ._parameters import Array, Parameters
 from ._progress import Progress
 from ._scoring import Validation
@@ -104,7 +103,7 @@ def run_lbfgs(
 
     resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
     # BLAS threads that spin between SciPy's vector operations would take the cores from our team
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         result = minimize(
             loss_and_gradient,
             pack(engine.parameters),

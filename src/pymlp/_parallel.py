@@ -82,7 +82,7 @@ def fit_side_by_side(
     # L-BFGS limits BLAS for the whole process and restores what it found; were that another fit's
     # limit, it would stay.
     with (
-        _thread_pools().limit(limits=1, user_api="blas"),
+        one_blas_thread(),
         ThreadPoolExecutor(
             n_workers, initializer=lambda config: set_config(**config), initargs=(get_config(),)
         ) as pool,
@@ -106,6 +106,11 @@ def limited_threads(n_threads: int | None) -> Iterator[None]:
         return
     with _thread_pools().limit(limits=n_threads, user_api="openmp"):
         yield
+
+
+def one_blas_thread() -> Any:
+    """A context in which BLAS, in the whole process, works on one thread."""
+    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @cache

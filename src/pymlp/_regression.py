@@ -7,20 +7,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.base import _fit_context
+from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from ._base import BaseMLP
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
 from ._parameters import ENGINE_LAYOUT, Array
+from ._quantiles import TargetsMixin, by_target, pinball_score
 
 
-class Regressor(RegressorMixin, BaseMLP):
+class Regressor(TargetsMixin, BaseMLP):
     """Real targets, and quantiles of them, around the network of `BaseMLP`."""
 
     loss: str
@@ -28,7 +28,6 @@ class Regressor(RegressorMixin, BaseMLP):
     huber_delta: float
     _y_numeric = True
     _quantiles: list[float] | None = None  # of a list; a single one changes no shape
-    _levels: list[float] | None = None  # the quantiles that a target's outputs estimate
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -145,32 +144,9 @@ class Regressor(RegressorMixin, BaseMLP):
         """
         outputs = self._outputs(X)
         if self._quantiles is not None:
-            by_target = _by_target(outputs, len(self._quantiles))
-            return by_target[:, 0] if by_target.shape[1] == 1 else by_target
+            quantiles = by_target(outputs, len(self._quantiles))
+            return quantiles[:, 0] if quantiles.shape[1] == 1 else quantiles
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Compute R^2; for ``loss='pinball'`` the mean of the quantiles' D^2 pinball scores.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Their targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        float
-            At most 1; 0 is as good as a constant.
-        """
-        check_is_fitted(self)
-        if self._levels is None:
-            return float(super().score(X, y, sample_weight))
-        outputs = self._outputs(X)
-        return self._pinball_score(np.asarray(y), outputs, sample_weight)
 
     # --- hooks of BaseMLP ------------------------------------------------------------------------
 
@@ -236,25 +212,11 @@ class Regressor(RegressorMixin, BaseMLP):
             with np.errstate(over="ignore"):  # a fit on its way to diverge
                 if self.loss == "pinball":
                     targets = samples.y[:, :: len(self._quantiles or [0])]
-                    score = self._pinball_score(targets, outputs, samples.weight)
+                    score = pinball_score(targets, outputs, samples.weight, self._levels or [])
                 else:
                     score = float(r2_score(samples.y, outputs, sample_weight=samples.weight))
         return {"val_loss": engine.evaluate(samples)[0], self._score_column(): score}
 
-    def _pinball_score(self, y: Array, outputs: Array, sample_weight: Any) -> float:
-        levels = self._levels or []
-        by_target = _by_target(outputs, len(levels))
-        scores = [
-            d2_pinball_score(y, by_target[:, :, q], sample_weight=sample_weight, alpha=level)
-            for q, level in enumerate(levels)
-        ]
-        return float(np.mean(scores))
-
 
 def _n_targets(y: Array) -> int:
     return 1 if y.ndim == 1 else int(y.shape[1])
-
-
-def _by_target(outputs: Array, n_quantiles: int) -> Array:
-    """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
-    return np.sort(outputs.reshape(len(outputs), -1, n_quantiles), axis=2)

@@ -62,9 +62,7 @@ def write(page: Path, job: _lecture.Job, results: Sequence[_lecture.Result]) -> 
         results=_table(rows, header),
         notes="".join(f'<p class="note">{escape(n)}</p>' for n in _lecture.notes(job, results)),
         curves="".join(_picture(_curves(r), f"{r.architecture}: by epoch") for r in results),
-        filters="".join(
-            _picture(_filters(job, r), _filters_caption(r)) for r in _with_images(results)
-        ),
+        filters="".join(_picture(_filters(job, r), r.architecture) for r in _shallowest(results)),
         best=f"{escape(best.architecture)} has the best accuracy on the test set: "
         f"{best.ours.accuracy:.4f}.",
         errors=_picture(_confusion(job, best), "True and predicted labels of the test set")
@@ -123,12 +121,11 @@ def _machine(job: _lecture.Job) -> dict[str, Any]:
 def _processor() -> str:
     """Name of the processor, as Linux tells it or else Python."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
 
 
 # --- pictures ------------------------------------------------------------------------------------
@@ -159,9 +156,9 @@ def _curves(result: _lecture.Result) -> Figure:
     return figure
 
 
-def _with_images(results: Sequence[_lecture.Result]) -> list[_lecture.Result]:
-    """The networks whose first layer is worth looking at: the classes' own, and the smallest."""
-    return sorted(results, key=lambda result: len(result.network.hidden))[:2]
+def _shallowest(results: Sequence[_lecture.Result]) -> list[_lecture.Result]:
+    """The networks whose first layer says most: that of the classes, and the narrowest with one."""
+    return sorted(results, key=lambda result: result.network.hidden)[:2]
 
 
 def _filters(job: _lecture.Job, result: _lecture.Result) -> Figure:
@@ -172,14 +169,6 @@ def _filters(job: _lecture.Job, result: _lecture.Result) -> Figure:
         classifier, image_shape=job.split.image_shape, units=units, ax=figure.subplots()
     )
     return figure
-
-
-def _filters_caption(result: _lecture.Result) -> str:
-    units = result.ours.classifier.coefs_[0].shape[1]
-    if not result.network.hidden:
-        return f"{result.architecture}: each class's weights"
-    shown = f"{MOST_FILTERS} of {units}" if units > MOST_FILTERS else f"all {units}"
-    return f"{result.architecture}: {shown} hidden units"
 
 
 def _confusion(job: _lecture.Job, result: _lecture.Result) -> Figure:

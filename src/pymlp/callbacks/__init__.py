@@ -20,9 +20,9 @@ True
 """
 
 from ._callback import Callback
-from ._early_stopping import EarlyStopping, TerminateOnNaN
 from ._files import CSVLogger, ModelCheckpoint, TensorBoard
 from ._learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from ._stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [
     "CSVLogger",

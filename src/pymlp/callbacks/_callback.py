@@ -52,12 +52,12 @@ class Callback:
     def _fits(self) -> dict[int, Any]:
         """Each fit's copy of the callback, by the id of the estimator."""
         # not made in a constructor, which subclasses need not call
-        fits: dict[int, Any] = vars(self).setdefault("_copies", {})
+        fits: dict[int, Any] = vars(self).setdefault("_fits", {})
         return fits
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))  # at once: a fit may end in another thread meanwhile
-        state.pop("_copies", None)
+        state.pop("_fits", None)
         return state
 
     def _validate(self) -> None:
@@ -219,6 +219,13 @@ class Best:
         if improves:
             self.value = value
         return improves
+
+    def stalled(self, n_epochs: int) -> str:
+        """Say that nothing has improved for some epochs."""
+        return (
+            f"{self._monitor} did not improve more than min_delta={self._min_delta:g} for "
+            f"{n_epochs} consecutive epochs."
+        )
 
     def latest(self, estimator: BaseMLP) -> float:
         """Value of the epoch that has ended.

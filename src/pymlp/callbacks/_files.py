@@ -151,7 +151,7 @@ class ModelCheckpoint(FileCallback):
         self._path = os.fspath(path)
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
-        """Forget the last fit."""
+        """Begin with nothing seen."""
         self._best = Best(self, self.monitor, self.mode)
         self.path_ = None
 
@@ -321,7 +321,7 @@ class TensorBoard(FileCallback):
         _summary_writer()
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
-        """Forget the last fit."""
+        """Begin with nothing seen."""
         self._writers = {}
 
     def on_epoch_end(self, estimator: BaseMLP) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval
 
 from .._base import BaseMLP
+from .._progress import say
 from ..schedules import Schedule
 from ._callback import MODE, Best, Callback
 
@@ -146,7 +147,7 @@ class ReduceLROnPlateau(Callback):
         self._validate()
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:
-        """Forget the last fit."""
+        """Begin with nothing seen."""
         # an estimator whose rate cannot be set says so now, not at the first plateau
         estimator.learning_rate_ = estimator.learning_rate_
         self._best = Best(self, self.monitor, self.mode, self.min_delta)
@@ -169,9 +170,6 @@ class ReduceLROnPlateau(Callback):
         rate = max(estimator.learning_rate_ * self.factor, self.min_lr)
         estimator.learning_rate_ = rate
         if self.verbose:
-            print(
-                f"{self.monitor} did not improve more than min_delta={self.min_delta:f} for "
-                f"{self._wait} consecutive epochs. Setting learning rate to {rate:f}"
-            )
+            say(f"{self._best.stalled(self._wait)} Setting learning rate to {rate:g}")
         self._cooling = self.cooldown
         self._wait = 0

@@ -25,6 +25,21 @@ def axes_of(display: object, ax: Axes | None) -> Axes:
     return plt.subplots()[1] if ax is None else ax
 
 
+def bare_axes_of(display: object, ax: Axes | None, **margins: float) -> Axes:
+    """Return the axes to draw into; new ones have other margins, as no ticks will need them."""
+    is_own = ax is None
+    ax = axes_of(display, ax)
+    if is_own and ax.figure.get_layout_engine() is None:  # else rcParams want one
+        ax.figure.subplots_adjust(**margins)
+    return ax
+
+
+def size_in_points(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes, as they are before any layout engine has run."""
+    box = ax.get_window_extent()
+    return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
+
+
 def network_of(display: type, estimator: Any) -> BaseMLP:
     """Return the fitted network that a display's ``from_estimator`` is called with."""
     check_matplotlib_support(f"{display.__name__}.from_estimator")

@@ -52,7 +52,7 @@ class BoundaryDisplay:
         Their targets, of a classifier as numbers of classes from 0; None draws no samples.
     classes : sequence or None, default=None
         Names of the classes; None for a regressor.
-    feature_names : sequence of str, default=("feature 0", "feature 1")
+    feature_names : sequence of str, default=("x0", "x1")
         Labels of the axes.
 
     Attributes
@@ -100,7 +100,7 @@ class BoundaryDisplay:
         X: Any = None,
         y: Any = None,
         classes: Any = None,
-        feature_names: Any = ("feature 0", "feature 1"),
+        feature_names: Any = ("x0", "x1"),
     ) -> None:
         self.xx0 = xx0
         self.xx1 = xx1
@@ -289,10 +289,10 @@ def _pre_activations(network: BaseMLP, inputs: Any, units: ArrayLike | None) -> 
     parameters = network._predictive_parameters()
     W, b = parameters.coefs[0], parameters.intercepts[0]
     known = np.arange(W.shape[1] if network.n_layers_ > 2 else 0)
-    chosen = known if units is None else np.atleast_1d(units)
-    if not np.isin(chosen, known).all():
+    chosen = known if units is None else np.asarray(units)
+    if chosen.ndim != 1 or not np.isin(chosen, known).all():
         raise ValueError(
-            f"The 'units' parameter must hold units of the first hidden layer, which has "
+            f"The 'units' parameter must be a list of units of the first hidden layer, which has "
             f"{len(known)}, counted from 0. Got {units!r} instead."
         )
     chosen = chosen.astype(int)

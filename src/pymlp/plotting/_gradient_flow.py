@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
 from .._parameters import Array
-from ._axes import axes_of, network_of, plot_epochs
+from ._axes import axes_of, network_of, plot_epochs, size_in_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,8 +152,8 @@ class GradientFlowDisplay:
 
     def _label_ends(self, ax: Axes, curves: list[Array]) -> None:
         """Name the lines in a column to their right, each as near to its line as has room."""
-        box, points = ax.get_window_extent(), 72 / ax.figure.dpi
-        width, row = box.width * points, 1.3 * FONT_SIZE / (box.height * points)
+        width, height = size_in_points(ax)
+        row = 1.3 * FONT_SIZE / height
         column = min(0.5, 6 * FONT_SIZE / width)  # like row in shares of the axes
         left, last = ax.get_xlim()[0], max(map(len, curves))
         ax.set_xlim(right=left + (last - left) / (1 - column), auto=True)

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from .._parameters import Array
-from ._axes import network_of
+from ._axes import bare_axes_of, network_of, size_in_points
 from ._outputs import output_names
 from ._style import (
     DASHED,
     NEGATIVE,
     POSITIVE,
     SMALLEST_FONT,
-    bare_axes_of,
     font_size,
     sign_colors,
     sign_styles,
-    size_in_points,
     strengths,
     text_width,
 )

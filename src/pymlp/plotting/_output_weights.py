@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import is_regressor
 
 from .._parameters import Array
-from ._axes import axes_of, network_of
+from ._axes import axes_of, network_of, size_in_points
 from ._outputs import output_weights, title_of
-from ._style import SMALLEST_FONT, font_size, sign_colors, size_in_points
+from ._style import SMALLEST_FONT, font_size, sign_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._parameters import Array
-from ._axes import axes_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # In grey the first is light, the second dark.
 POSITIVE = "#35b04a"
@@ -36,21 +32,6 @@ def strengths(weights: Array) -> Array:
     sizes = np.abs(weights)
     largest = max(sizes.max(), np.finfo(sizes.dtype).tiny)
     return np.asarray(sizes / largest)
-
-
-def bare_axes_of(display: object, ax: Axes | None, **margins: float) -> Axes:
-    """Return the axes to draw into; new ones have other margins, as no ticks will need them."""
-    is_own = ax is None
-    ax = axes_of(display, ax)
-    if is_own and ax.figure.get_layout_engine() is None:  # else rcParams want one
-        ax.figure.subplots_adjust(**margins)
-    return ax
-
-
-def size_in_points(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes, as they are before any layout engine has run."""
-    box = ax.get_window_extent()
-    return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
 
 
 def text_width(labels: Iterable[str], size: float) -> float:

@@ -12,17 +12,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 
 from .._parameters import Array
-from ._axes import network_of
+from ._axes import bare_axes_of, network_of, size_in_points
 from ._outputs import output_names, output_weights, title_of
-from ._style import (
-    SMALLEST_FONT,
-    bare_axes_of,
-    font_size,
-    sign_colors,
-    sign_styles,
-    size_in_points,
-    strengths,
-)
+from ._style import SMALLEST_FONT, font_size, sign_colors, sign_styles, strengths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

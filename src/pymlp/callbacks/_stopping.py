@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,7 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from .._base import BaseMLP
+from .._parallel import warn
 from .._parameters import Array
+from .._progress import say
 from .._tasks import copied_weights
 from ._callback import MODE, Best, Callback, row
 
@@ -112,7 +113,7 @@ class EarlyStopping(Callback):
         self._validate()
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
-        """Forget the last fit."""
+        """Begin with nothing seen."""
         self._best = Best(self, self.monitor, self.mode, self.min_delta)
         self._best_weights = {}
         self._wait = 0
@@ -133,10 +134,7 @@ class EarlyStopping(Callback):
             return False
         self.stopped_epoch_ = row(estimator)
         if self.verbose:
-            print(
-                f"{self.monitor} did not improve more than min_delta={self.min_delta:f} for "
-                f"{self._wait} consecutive epochs. Stopping."
-            )
+            say(f"{self._best.stalled(self._wait)} Stopping.")
         return True
 
     def on_fit_end(self, estimator: BaseMLP) -> None:
@@ -145,7 +143,7 @@ class EarlyStopping(Callback):
             estimator.__dict__.update(self._best_weights)
             estimator.best_epoch_ = self.best_epoch_
             if self.verbose:
-                print(f"The weights of epoch {self.best_epoch_} are kept.")
+                say(f"The weights of epoch {self.best_epoch_} are kept.")
 
 
 class TerminateOnNaN(Callback):
@@ -170,7 +168,7 @@ class TerminateOnNaN(Callback):
     _was_finite: bool
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
-        """Forget the last fit."""
+        """Begin with nothing seen."""
         self._was_finite = False
 
     def on_epoch_end(self, estimator: BaseMLP) -> bool:
@@ -182,7 +180,7 @@ class TerminateOnNaN(Callback):
         if math.isfinite(value):
             self._was_finite = True
         elif self._was_finite:
-            warnings.warn(
+            warn(
                 f"The validation loss of epoch {row(estimator)} is {value}: training stopped.",
                 ConvergenceWarning,
                 stacklevel=2,
