@@ -73,6 +73,7 @@ deep = {
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
 for ax, (name, net) in zip(axes, deep.items(), strict=True):
+    ax.set(yscale="log", ylim=(1e-6, 10))
     GradientFlowDisplay.from_estimator(net, ax=ax)
     ax.set_title(f"{name}: accuracy {net.score(X, y):.2f}")
 

@@ -100,7 +100,6 @@ class Counter(Callback):
         self.closed: list[int] = []
 
     def on_fit_begin(self, estimator: Any) -> None:
-        assert not hasattr(self, "n_epochs_")
         self.n_epochs_ = 0
 
     def on_epoch_end(self, estimator: Any) -> bool:
@@ -141,3 +140,36 @@ def test_an_interrupted_fit_has_the_best_weights() -> None:
     assert len(est.history_["loss"]) == 6
     assert est.best_epoch_ == 1 + np.argmax(est.history_["accuracy"]) < 6
     assert_same_weights(est, small(max_iter=est.best_epoch_).fit(X, y))
+
+
+def test_results_that_a_constructor_makes() -> None:
+    class Losses(Callback):
+        def __init__(self) -> None:
+            self.losses_: list[float] = []
+
+        def on_epoch_end(self, estimator: Any) -> None:
+            self.losses_.append(estimator.loss_)
+
+    losses = Losses()
+    first = small().set_callbacks(losses).fit(X, y).loss_curve_
+    assert losses.losses_ == first
+    with pytest.raises(ValueError, match="NaN"):
+        small().set_callbacks(losses).fit(np.full_like(X, np.nan), y)
+    assert losses.losses_ == first
+    assert small().set_callbacks(losses).fit(X, y).loss_curve_ == losses.losses_[len(first) :]
+
+
+def test_a_callback_is_set_once() -> None:
+    callback = stopping()
+    est = small().set_callbacks(callback, callback)
+    with pytest.raises(ValueError, match="EarlyStopping is set twice on one MLPClassifier"):
+        est.fit(X, y)
+    assert callback._fits == {}
+    est.set_callbacks(callback).fit(X, y)
+
+
+def test_keras_hooks_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"hook of Keras's; here it is on_fit_begin\(self, esti"):
+        type("Mine", (Callback,), {"on_train_begin": lambda self, logs=None: None})
+    with pytest.raises(TypeError, match=r"Mine.on_epoch_end must take one argument, the estimator"):
+        type("Mine", (Callback,), {"on_epoch_end": lambda self, epoch, logs: None})

@@ -338,3 +338,8 @@ def test_divergence_is_the_estimators_to_report() -> None:
 def test_bad_parameters(callback: Any, options: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
         callback(**options)
+
+
+def test_a_schedule_of_one_argument() -> None:
+    with pytest.raises(ValueError, match=r"must be callable as schedule\(epoch, rate\): too many"):
+        LearningRateScheduler(lambda epoch: 0.1)

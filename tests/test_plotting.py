@@ -59,7 +59,7 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("display", [HistoryDisplay, GradientFlowDisplay, BoundaryDisplay])
 def test_what_cannot_be_drawn(display: Any) -> None:
     data = [X] if display is BoundaryDisplay else []
-    with pytest.raises(TypeError, match="must be an MLPClassifier"):
+    with pytest.raises(TypeError, match="must be pymlp's MLPClassifier"):
         display.from_estimator(LogisticRegression(), *data)
     with pytest.raises(NotFittedError):
         display.from_estimator(MLPClassifier(), *data)

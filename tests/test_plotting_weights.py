@@ -65,7 +65,7 @@ def test_from_estimator_draws_into_the_given_axes(display: Any) -> None:
 def test_only_fitted_networks(display: Any) -> None:
     with pytest.raises(NotFittedError):
         display.from_estimator(MLPClassifier())
-    with pytest.raises(TypeError, match="'estimator' parameter must be an MLPClassifier"):
+    with pytest.raises(TypeError, match="'estimator' parameter must be pymlp's MLPClassifier"):
         display.from_estimator(LogisticRegression())
 
 

@@ -27,7 +27,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     ----------
     estimator : MLPClassifier or None, default=None
         What the members are clones of; None is ``MLPClassifier()``. Its `random_state` does not
-        count.
+        count. A search over ``estimator__alpha``, or callbacks, need one here.
     n_members : int, default=8
         Networks to train, at least 1.
     bootstrap : bool, default=False
@@ -157,7 +157,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     ----------
     estimator : MLPRegressor or None, default=None
         What the members are clones of; None is ``MLPRegressor()``. Its `random_state` does not
-        count.
+        count. A search over ``estimator__alpha``, or callbacks, need one here.
     n_members : int, default=8
         Networks to train, at least 1.
     bootstrap : bool, default=False

@@ -3,7 +3,7 @@
 They follow scikit-learn's protocol, ``estimator.set_callbacks(callback, ...)``, so its own
 (`sklearn.callback`) work beside these. Those that bear the name of one of Keras's callbacks follow
 its rules; where not, their notes say so. Epochs are counted as rows of ``history_``, from 1.
-``partial_fit`` calls no callbacks.
+``set_callbacks`` replaces those set before; ``partial_fit`` calls none.
 
 A callback of one's own is a subclass of `Callback`:
 

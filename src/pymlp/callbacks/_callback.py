@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from copy import copy
+from copy import copy, deepcopy
+from inspect import signature
 from typing import Any, ClassVar
 
 from sklearn.callback import CallbackContext
@@ -13,6 +14,12 @@ from .._base import BaseMLP
 from .._tasks import EPOCH
 
 MODE = [StrOptions({"auto", "min", "max"})]
+MONITORED = ("gradient_norm_", "activation_norm_", "dead_share_")
+KERAS_HOOKS = {
+    "on_train_begin": "on_fit_begin(self, estimator)",
+    "on_train_end": "on_fit_end(self, estimator)",
+    "on_train_batch_end": "on_epoch_end(self, estimator): no hook is called within an epoch",
+}
 LOWER_IS_BETTER = ("gradient_norm_", "dead_share_")  # and the losses
 
 
@@ -24,9 +31,9 @@ class Callback:
 
     Each fit calls the hooks of a copy of the callback, so fits may share a callback, one after
     another or at once in threads: what a hook sets on ``self`` is this fit's own. When a fit ends
-    without an error, the attributes whose name ends in an underscore become the callback's; those
-    of an earlier fit are not in the copy. Fits in other processes (joblib's loky) have their own
-    callback, of which nothing comes back.
+    without an error, the attributes whose name ends in an underscore become the callback's, and
+    only these. The next fit goes on from them unless `on_fit_begin` begins them anew. Fits in other
+    processes (joblib's loky) have their own callback, of which nothing comes back.
 
     Examples
     --------
@@ -47,6 +54,19 @@ class Callback:
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, ours in KERAS_HOOKS.items():
+            if hasattr(cls, name):
+                raise TypeError(f"{cls.__name__}.{name} is a hook of Keras's; here it is {ours}.")
+        for name in ("on_fit_begin", "on_epoch_begin", "on_epoch_end", "on_fit_end"):
+            try:
+                signature(getattr(cls, name)).bind("self", "estimator")
+            except TypeError as error:
+                raise TypeError(
+                    f"{cls.__name__}.{name} must take one argument, the estimator: {error}."
+                ) from None
 
     @property
     def _fits(self) -> dict[int, Any]:
@@ -122,6 +142,8 @@ class Callback:
         ------
         TypeError
             If the estimator is another one.
+        ValueError
+            If the callback is set twice on the estimator.
         """
         if not isinstance(estimator, BaseMLP):
             raise TypeError(
@@ -129,9 +151,13 @@ class Callback:
                 "on these, also inside a pipeline or a search. "
                 f"Got {type(estimator).__name__} instead."
             )
+        if id(estimator) in self._fits:
+            raise ValueError(
+                f"{type(self).__name__} is set twice on one {type(estimator).__name__}: its hooks "
+                "would be called twice. Set it once."
+            )
         fit = copy(self)
-        for name in fit._results():
-            delattr(fit, name)
+        vars(fit).update(deepcopy(self._results()))  # which may be lists that the hooks append to
         self._fits[id(estimator)] = fit
 
     def on_fit_task_begin(self, estimator: BaseMLP, context: CallbackContext) -> None:
@@ -239,9 +265,14 @@ class Best:
         monitors = f"{self._callback} monitors '{self._monitor}', which is"
         pass_it = "validation set: fit(X, y, X_val=..., y_val=...)."
         if self._monitor not in history:
+            needs = ""
+            if self._monitor.startswith("val_") and "val_loss" not in history:
+                needs = f" The columns 'val_...' need a {pass_it}"
+            elif self._monitor.startswith(MONITORED):
+                needs = " The estimator's parameter monitor_gradients=True adds it."
             raise ValueError(
-                f"{monitors} not a column of history_: there are {', '.join(map(repr, history))}. "
-                f"The columns 'val_...' need a {pass_it}"
+                f"{monitors} not a column of history_: there are {', '.join(map(repr, history))}."
+                f"{needs}"
             )
         value = history[self._monitor][-1]
         # a loss of nan is the estimator's to report

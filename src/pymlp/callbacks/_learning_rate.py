@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -27,8 +28,8 @@ class LearningRateScheduler(Callback):
     Raises
     ------
     ValueError
-        In ``fit``, if the rate is not a finite number > 0, or the estimator's ``learning_rate`` is
-        a schedule.
+        If a function does not take epoch and rate; in ``fit``, if the rate is not a finite number
+        > 0, or the estimator's ``learning_rate`` is a schedule.
     AttributeError
         In ``fit`` with ``solver='lbfgs'``, which has no learning rate.
 
@@ -51,6 +52,14 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[[int, float], float] | Schedule) -> None:
         self.schedule = schedule
         self._validate()
+        if not isinstance(schedule, Schedule):
+            try:
+                signature(schedule).bind(0, 0.1)
+            except TypeError as error:
+                raise ValueError(
+                    "The 'schedule' parameter of LearningRateScheduler must be callable as "
+                    f"schedule(epoch, rate): {error}. Got {schedule!r} instead."
+                ) from None
 
     def on_epoch_begin(self, estimator: BaseMLP) -> None:
         """Set the epoch's rate."""

@@ -21,8 +21,13 @@ def axes_of(display: object, ax: Axes | None) -> Axes:
     """Return the axes to draw into: those given, or those of a new figure."""
     check_matplotlib_support(f"{type(display).__name__}.plot")
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
 
-    return plt.subplots()[1] if ax is None else ax
+    if ax is None:
+        return plt.subplots()[1]
+    if not isinstance(ax, Axes):
+        raise TypeError(f"The 'ax' parameter must be matplotlib Axes or None. Got {ax!r} instead.")
+    return ax
 
 
 def bare_axes_of(display: object, ax: Axes | None, **margins: float) -> Axes:
@@ -46,8 +51,9 @@ def network_of(display: type, estimator: Any) -> BaseMLP:
     network = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if not isinstance(network, BaseMLP):
         raise TypeError(
-            "The 'estimator' parameter must be an MLPClassifier, an MLPRegressor or a Pipeline "
-            f"that ends in one. Got {estimator!r} instead."
+            "The 'estimator' parameter must be pymlp's MLPClassifier or MLPRegressor, or a "
+            "Pipeline that ends in one (of an ensemble one of its estimators_, of a search its "
+            f"best_estimator_). Got {estimator!r} instead."
         )
     check_is_fitted(network)
     return network

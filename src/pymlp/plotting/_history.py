@@ -104,6 +104,8 @@ class HistoryDisplay:
         """
         network = network_of(cls, estimator)
         history = network.history_
+        if not isinstance(metric, str):
+            raise TypeError(f"The 'metric' parameter must be a str. Got {metric!r} instead.")
         name = metric.removeprefix("val_")
         training = history.get(metric) if name == metric else None
         validation = history.get(f"val_{name}")
