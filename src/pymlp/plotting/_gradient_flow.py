@@ -133,7 +133,7 @@ class GradientFlowDisplay:
         """
         ax = axes_of(self, ax)
         from matplotlib import colormaps
-        from matplotlib.ticker import ScalarFormatter
+        from matplotlib.ticker import LogFormatter
 
         # viridis without its light end, which is hard to see on white
         colors = colormaps["viridis"](np.linspace(0, 0.85, len(self.layers)))
@@ -146,10 +146,7 @@ class GradientFlowDisplay:
             ax.set_ylim(-0.03, 1.03)
         elif any((values > 0).any() for values in curves):
             ax.set_yscale("log")
-            drawn = np.concatenate(curves)
-            drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-            if drawn.max() < 10 * drawn.min():  # 0.3 takes less room than 3 times 10 to the -1
-                ax.yaxis.set_minor_formatter(ScalarFormatter())
+            ax.yaxis.set_minor_formatter(LogFormatter())  # 3e-01, where 3 x 10^-1 has no room
         ax.set_ylabel(LABELS[self.quantity])
         self._label_ends(ax, curves)
         self.ax_, self.figure_ = ax, ax.figure
