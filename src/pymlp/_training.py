@@ -99,7 +99,8 @@ def run_epochs(
         if validation is not None:
             epoch |= validation.metrics(est, engine, est.loss_)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
-        epoch |= engine.monitored()
+        if est.monitor_gradients:
+            epoch |= engine.monitored()
         record(est, epoch, progress)
 
         if best is None:
