@@ -102,7 +102,7 @@ class Callback:
         estimator : MLPClassifier or MLPRegressor
         """
 
-    def on_epoch_end(self, estimator: BaseMLP) -> bool | None:  # noqa: ARG002
+    def on_epoch_end(self, estimator: BaseMLP) -> bool | None:
         """Called after each epoch, which is the last row of ``history_``.
 
         Parameters
@@ -130,7 +130,7 @@ class Callback:
 
     # --- scikit-learn's protocol -----------------------------------------------------------------
 
-    def setup(self, estimator: BaseMLP, context: CallbackContext) -> None:  # noqa: ARG002
+    def setup(self, estimator: BaseMLP, context: CallbackContext) -> None:
         """Begin a fit.
 
         Parameters
@@ -194,7 +194,7 @@ class Callback:
         vars(self).update(fit._results())
         return False
 
-    def teardown(self, estimator: BaseMLP, context: CallbackContext) -> None:  # noqa: ARG002
+    def teardown(self, estimator: BaseMLP, context: CallbackContext) -> None:
         """End a fit, whether or not it failed.
 
         Parameters

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TextIO
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-import joblib  # type: ignore[import-untyped]  # scikit-learn requires it
+import joblib  # scikit-learn requires it
 from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import Interval
 
@@ -150,7 +150,7 @@ class ModelCheckpoint(FileCallback):
         self._validate()
         self._path = os.fspath(path)
 
-    def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
+    def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
         self._best = Best(self, self.monitor, self.mode)
         self.path_ = None
@@ -240,7 +240,7 @@ class CSVLogger(FileCallback):
             )
         self._path = os.fspath(path)
 
-    def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
+    def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Open the file."""
         path = self._filled()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -320,7 +320,7 @@ class TensorBoard(FileCallback):
         self._path = os.fspath(log_dir)
         _summary_writer()
 
-    def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
+    def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
         self._writers = {}
 
@@ -350,7 +350,7 @@ class TensorBoard(FileCallback):
 
 def _summary_writer() -> Any:
     try:
-        from tensorboardX import SummaryWriter  # type: ignore[import-untyped]
+        from tensorboardX import SummaryWriter
     except ImportError as error:
         raise ImportError(
             'TensorBoard needs tensorboardX: pip install "pymlp[tensorboard]"'

@@ -112,7 +112,7 @@ class EarlyStopping(Callback):
         self.verbose = verbose
         self._validate()
 
-    def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
+    def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
         self._best = Best(self, self.monitor, self.mode, self.min_delta)
         self._best_weights = {}
@@ -167,7 +167,7 @@ class TerminateOnNaN(Callback):
 
     _was_finite: bool
 
-    def on_fit_begin(self, estimator: BaseMLP) -> None:  # noqa: ARG002
+    def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
         self._was_finite = False
 
