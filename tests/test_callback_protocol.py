@@ -1,6 +1,7 @@
 """scikit-learn's callbacks hear of fits and epochs, and may stop them or set the learning rate."""
 
 import pickle
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -237,3 +238,32 @@ def test_the_epoch_that_early_stopping_chose() -> None:
     assert est.best_epoch_ == 1 + np.argmax(est.history_["val_accuracy"])
     est.set_params(early_stopping=False, warm_start=True).fit(X, y)
     assert not hasattr(est, "best_epoch_")
+
+
+def test_a_rejected_epoch_is_not_the_best() -> None:
+    def explode(epoch: int) -> float:
+        return 1e-3 if epoch < 3 else 1e200
+
+    est = small("sgd", activation="tanh", learning_rate=explode, max_iter=9, early_stopping=True)
+    est.fit(X, y, X_val=X, y_val=np.zeros_like(y))
+    assert not np.isfinite(est.history_["loss"][-1])
+    assert np.isnan(
+        [est.history_[name][-1] for name in ("accuracy", "val_loss", "val_accuracy")]
+    ).all()
+    assert est.best_epoch_ < len(est.history_["loss"])
+    assert est.best_validation_score_ == est.score(X, np.zeros_like(y))
+
+
+def test_a_network_inside_a_meta_estimator_can_be_pickled() -> None:
+    class Pickler(Listener):
+        def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+            self.copy = pickle.loads(pickle.dumps(copy(estimator).set_callbacks()))
+
+    class Outer(Listener):  # which cannot be pickled, as it is local
+        def on_fit_task_end(self, estimator: Any, context: Any) -> None: ...
+
+    pickler, outer = Pickler(), Outer()
+    net = small(ema_decay=0.9).set_callbacks(pickler)
+    make_pipeline(StandardScaler(), net).set_callbacks(outer).fit(X, y)
+    assert pickler.copy.n_averaged_ == net.n_averaged_ == 3
+    pickler.copy.set_callbacks(ProgressBar()).fit(X, y)

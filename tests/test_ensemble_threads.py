@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_info
 
 import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from pymlp._parallel import one_blas_thread
 
 # Warnings
 
@@ -118,6 +120,7 @@ def test_an_error_in_a_member_ends_all() -> None:
 CTRL_C = """
 import os, signal, threading, warnings
 import numpy as np
+from pymlp._parallel import one_blas_thread
 from pymlp import MLPClassifier, MLPEnsembleClassifier
 
 class Watch:
@@ -209,6 +212,14 @@ def test_blas_has_its_threads_back() -> None:
 
     before = blas()
     ensemble(4, n_threads=2, solver="lbfgs").fit(X, LABELS)
+    assert blas() == before
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(one_blas_thread)
+    second.enter_context(one_blas_thread)  # as in another thread
+    assert set(blas()) == {1}
+    first.close()
+    assert set(blas()) == {1}
+    second.close()
     assert blas() == before
 
 

@@ -130,10 +130,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     def learning_rate_(self) -> float:
         """Learning rate of the next step; a callback may set it, or who goes on by partial_fit.
 
+        ``fit`` begins with ``learning_rate_init``.
+
         Raises
         ------
         AttributeError
-            Before a fit, and with 'lbfgs', which has none.
+            When it is asked for before a fit, and with 'lbfgs', which has none.
         ValueError
             When it is set where a schedule sets it, or to what is not a finite number > 0.
         """

@@ -103,7 +103,7 @@ def run_lbfgs(
 
     resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
     # BLAS threads that spin between SciPy's vector operations would take the cores from our team
-    with one_blas_thread():
+    with one_blas_thread:
         result = minimize(
             loss_and_gradient,
             pack(engine.parameters),

@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 from sklearn import get_config, set_config
@@ -82,7 +83,7 @@ def fit_side_by_side(
     # L-BFGS limits BLAS for the whole process and restores what it found; were that another fit's
     # limit, it would stay.
     with (
-        one_blas_thread(),
+        one_blas_thread,
         ThreadPoolExecutor(
             n_workers, initializer=lambda config: set_config(**config), initargs=(get_config(),)
         ) as pool,
@@ -108,9 +109,32 @@ def limited_threads(n_threads: int | None) -> Iterator[None]:
         yield
 
 
-def one_blas_thread() -> Any:
-    """A context in which BLAS, in the whole process, works on one thread."""
-    return _thread_pools().limit(limits=1, user_api="blas")
+class _OneBlasThread:
+    """A context in which BLAS, in the whole process, works on one thread.
+
+    From the first that enters it to the last that leaves: of two limits that overlap in threads the
+    later would restore the other's, for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._limit = _thread_pools().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+one_blas_thread = _OneBlasThread()
 
 
 @cache

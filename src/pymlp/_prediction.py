@@ -162,7 +162,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in DURING_FIT:
+        for name in (*DURING_FIT, "_parent_callback_ctx"):  # the last is of a meta-estimator's fit
             state.pop(name, None)
         optimizer = state.get("_optimizer")
         if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:

@@ -94,10 +94,10 @@ def run_epochs(
         est.loss_, accuracy = engine.run_epoch(train, rows, learning_rate)
         est.n_iter_ += 1
         est.t_ += len(rows)
+        if est.ema_decay is not None:
+            est.n_averaged_ = engine.averaged_steps
         est.loss_curve_.append(est.loss_)
-        epoch = {"loss": est.loss_, **est._training_metrics(accuracy)}
-        if validation is not None:
-            epoch |= validation.metrics(est, engine, est.loss_)
+        epoch = _measured(est, engine, validation, accuracy)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
         if est.monitor_gradients:
             epoch |= engine.monitored()
@@ -131,6 +131,18 @@ def run_epochs(
             ConvergenceWarning,
             stacklevel=5,  # the caller of fit, through scikit-learn's decorator
         )
+
+
+def _measured(
+    est: "BaseMLP", engine: Engine, validation: Validation | None, accuracy: float
+) -> dict[str, float]:
+    """Losses and scores of the epoch that has ended."""
+    epoch = {"loss": est.loss_, **est._training_metrics(accuracy)}
+    if validation is not None:
+        epoch |= validation.metrics(est, engine, est.loss_)
+    if not np.isfinite(est.loss_):  # the weights kept are not those that were measured
+        epoch = dict.fromkeys(epoch, np.nan) | {"loss": est.loss_}
+    return epoch
 
 
 def _what_is_followed(est: "BaseMLP") -> str:
