@@ -11,32 +11,33 @@ constexpr int max_tile_rows = 6;  // 12 accumulators of 16 registers
 #endif
 
 // acc[r][v] += sum_k a[r * a_row + k * a_depth] * b[k][v], k ascending
-template <class T, int Rows, int Vectors>
-PYMLP_INLINE void accumulate(Vec<T> (&acc)[Rows][Vectors], Index depth, const T* a, Index a_row,
-                             Index a_depth, const T* b, Index ldb) {
+template <class Operand, int Rows, int Vectors>
+PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index depth, const Operand* a,
+                             Index a_row, Index a_depth, const Operand* b, Index ldb) {
     for (Index k = 0; k < depth; ++k) {
-        Vec<T> bk[Vectors];
+        Vec<Operand> bk[Vectors];
 #pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) bk[v] = load(b + v * lanes<T>);
+        for (int v = 0; v < Vectors; ++v) bk[v] = load(b + v * lanes<Operand>);
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
-            const Vec<T> ark = broadcast(a[r * a_row]);
+            const Vec<Operand> ark = broadcast(a[r * a_row]);
 #pragma GCC unroll 2
-            for (int v = 0; v < Vectors; ++v) acc[r][v] += ark * bk[v];
+            for (int v = 0; v < Vectors; ++v) acc[r][v] = multiply_add<Operand>(ark, bk[v], acc[r][v]);
         }
         a += a_depth;
         b += ldb;
     }
 }
 
-template <class T, int Rows, int Vectors>
-void gemm_tile(const GemmArgs<T>& g, Index row) {
+template <class Operand, int Rows, int Vectors>
+void gemm_tile(const GemmArgs<Operand>& g, Index row) {
+    using T = Sum<Operand>;
     Vec<T> acc[Rows][Vectors];
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) acc[r][v] = g.bias ? load(g.bias + v * lanes<T>) : Vec<T>{};
-    accumulate<T, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
+    accumulate<Operand, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
     T* c = g.c + row * g.ldc;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
@@ -45,27 +46,27 @@ void gemm_tile(const GemmArgs<T>& g, Index row) {
 }
 
 // Calls tile<Rows>(...) for a number of rows known at run time only.
-template <class T, int Vectors, int Rows = max_tile_rows>
-PYMLP_INLINE void gemm_rows(const GemmArgs<T>& g, Index row, Index rows) {
+template <class Operand, int Vectors, int Rows = max_tile_rows>
+PYMLP_INLINE void gemm_rows(const GemmArgs<Operand>& g, Index row, Index rows) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return gemm_tile<T, Rows, Vectors>(g, row);
-        gemm_rows<T, Vectors, Rows - 1>(g, row, rows);
+        if (rows == Rows) return gemm_tile<Operand, Rows, Vectors>(g, row);
+        gemm_rows<Operand, Vectors, Rows - 1>(g, row, rows);
     }
 }
 
-template <class T, int Vectors>
-void gemm_panel(const GemmArgs<T>& g) {
+template <class Operand, int Vectors>
+void gemm_panel(const GemmArgs<Operand>& g) {
     // 50 rows are 13 + 13 + 12 + 12: blocks of nearly one size keep every tile's FMA chains long enough
     const Index blocks = (g.rows + max_tile_rows - 1) / max_tile_rows;
     for (Index i = 0; i < blocks; ++i) {
         const Index first = g.rows * i / blocks, last = g.rows * (i + 1) / blocks;
-        gemm_rows<T, Vectors>(g, first, last - first);
+        gemm_rows<Operand, Vectors>(g, first, last - first);
     }
 }
 
-template <class T>
-void gemm(const GemmArgs<T>& g) {
-    g.vectors == 2 ? gemm_panel<T, 2>(g) : gemm_panel<T, 1>(g);
+template <class Operand>
+void gemm(const GemmArgs<Operand>& g) {
+    g.vectors == 2 ? gemm_panel<Operand, 2>(g) : gemm_panel<Operand, 1>(g);
 }
 
 }  // namespace

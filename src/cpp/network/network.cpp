@@ -146,6 +146,7 @@ template struct Network<float>;
 template struct Network<double>;
 template Index row_stride<float>(Index);
 template Index row_stride<double>(Index);
+template Index row_stride<Bf16Pair>(Index);
 template void forward_panel(const Layer<float>&, Index, Index, Index, const Input<float>&, float*, Index);
 template void forward_panel(const Layer<double>&, Index, Index, Index, const Input<double>&, double*, Index);
 template float* forward_rows(const Network<float>&, Index, Input<float>, float*, float*);

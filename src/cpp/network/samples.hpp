@@ -56,12 +56,12 @@ Index most_entries(const Dataset<T>& data, Index size) {
     return most;
 }
 
-// What a layer reads: dense rows, or the compressed ones of a sparse X, by rows and by columns.
+// What a layer reads: dense rows, or the compressed ones of a sparse X.
 template <class T>
 struct Input {
     const T* dense;
     Index ld;
-    Compressed<T> rows{}, columns{};
+    Compressed<T> rows{};
 
     bool sparse() const { return !dense; }
 };

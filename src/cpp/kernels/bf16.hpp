@@ -1,0 +1,32 @@
+// Matrices of float as operands of bfloat16 products.
+#pragma once
+
+namespace {
+
+template <int First, class V, int... I>
+PYMLP_INLINE V every_second(V a, V b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, (2 * I + First)...);
+}
+
+void pair_columns(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo) {
+    constexpr Index n = lanes<float>;
+    constexpr std::make_integer_sequence<int, lanes<float>> all{};
+    for (Index r = 0; r < rows; ++r, x += ldx, out += ldo) {
+        Index c = 0;
+        for (; c + 2 * n <= columns; c += 2 * n) {
+            const Vec<float> a = load(x + c), b = load(x + c + n);
+            store(out + c / 2, pair_of(every_second<0>(a, b, all), every_second<1>(a, b, all)));
+        }
+        for (; c < columns; c += 2) out[c / 2] = pair_of(x[c], c + 1 < columns ? x[c + 1] : 0.0f);
+    }
+}
+
+void pair_rows(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo) {
+    for (Index r = 0; r < rows; r += 2)
+        for (Index c = 0; c < columns; c += lanes<float>) {
+            const float* at = x + r * ldx + c;
+            store(out + r / 2 * ldo + c, pair_of(load(at), r + 1 < rows ? load(at + ldx) : Vec<float>{}));
+        }
+}
+
+}  // namespace

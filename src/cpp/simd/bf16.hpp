@@ -1,0 +1,54 @@
+// Pairs of bfloat16 numbers: how float numbers become them, and their products. On a machine without
+// instructions for them, the same roundings and the same order in float arithmetic.
+#pragma once
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+template <>
+struct VectorOf<Bf16Pair> {
+    using Type = VectorOf<float>::Words;
+};
+
+PYMLP_INLINE Vec<Bf16Pair> broadcast(Bf16Pair x) { return static_cast<std::uint32_t>(x) - Vec<Bf16Pair>{}; }
+
+// sum + a b
+template <class Operand>
+PYMLP_INLINE Vec<Sum<Operand>> multiply_add(Vec<Operand> a, Vec<Operand> b, Vec<Sum<Operand>> sum) {
+    return a * b + sum;
+}
+// The later number first, as VDPBF16PS does it (Intel's manual, volume 2C).
+template <>
+PYMLP_INLINE Vec<float> multiply_add<Bf16Pair>(Vec<Bf16Pair> a, Vec<Bf16Pair> b, Vec<float> sum) {
+#if defined(__AVX512BF16__)
+    return bit_cast<Vec<float>>(
+        _mm512_dpbf16_ps(bit_cast<__m512>(sum), bit_cast<__m512bh>(a), bit_cast<__m512bh>(b)));
+#else
+    const auto low = [](Vec<Bf16Pair> pair) { return bit_cast<Vec<float>>(pair << 16); };
+    const auto high = [](Vec<Bf16Pair> pair) { return bit_cast<Vec<float>>(pair & 0xffff0000u); };
+    const Vec<float> later = high(a) * high(b) + sum;
+    return low(a) * low(b) + later;
+#endif
+}
+
+// Adds to the bits of a float what makes its upper half the nearest bfloat16, ties to even. An infinity and
+// the NaN of arithmetic stay what they are.
+template <class Bits>
+PYMLP_INLINE Bits rounded_up(Bits bits) {
+    return bits + (0x7fffu + ((bits >> 16) & 1u));
+}
+template <class Bits>
+PYMLP_INLINE Bits paired(Bits first, Bits second) {
+    return (rounded_up(first) >> 16) | (rounded_up(second) & 0xffff0000u);
+}
+PYMLP_INLINE Vec<Bf16Pair> pair_of(Vec<float> first, Vec<float> second) {
+    return paired(bit_cast<Vec<Bf16Pair>>(first), bit_cast<Vec<Bf16Pair>>(second));
+}
+PYMLP_INLINE Bf16Pair pair_of(float first, float second) {
+    return static_cast<Bf16Pair>(paired(bit_cast<std::uint32_t>(first), bit_cast<std::uint32_t>(second)));
+}
+
+}  // namespace
