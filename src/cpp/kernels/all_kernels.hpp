@@ -79,6 +79,7 @@ constexpr pymlp::ProductTable<Operand> products = {
 
 [[maybe_unused]] constexpr pymlp::Bf16Table bf16_table = {
     products<Bf16Pair>,
+    emulates_bf16,
     pair_columns,
     pair_rows,
 };

@@ -211,6 +211,7 @@ struct ProductTable {
 
 // How numbers become bfloat16 operands. Rounding is to nearest, ties to even.
 struct Bf16Table : ProductTable<Bf16Pair> {
+    bool emulated;  // by float arithmetic, for want of instructions
     // out[r][c / 2] = (x[r][c], x[r][c + 1]); the pair of the last of an odd number of columns ends with 0
     void (*pair_columns)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
     // out[r / 2][c] = (x[r][c], x[r + 1][c]), likewise; columns: a whole number of vectors

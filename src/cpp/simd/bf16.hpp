@@ -8,6 +8,12 @@
 
 namespace {
 
+#if defined(__AVX512BF16__)
+constexpr bool emulates_bf16 = false;
+#else
+constexpr bool emulates_bf16 = true;
+#endif
+
 template <>
 struct VectorOf<Bf16Pair> {
     using Type = VectorOf<float>::Words;
