@@ -7,6 +7,8 @@
 namespace pymlp {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Looks at the clock between mini-batches, so that asking for signals costs next to nothing.
 class Poll {
   public:
@@ -18,7 +20,6 @@ class Poll {
     }
 
   private:
-    using Clock = std::chrono::steady_clock;
     Clock::time_point last_ = Clock::now();
 };
 
@@ -90,7 +91,7 @@ int Trainer<Operand>::prepare(const Dataset<T>& data, Index batch_size) {
     double work = 0;  // floating-point operations
     for (const Layer<T>& layer : network_.layers)
         work += 6.0 * static_cast<double>(batch_size * layer.panels.size());
-    const int members = team_size(options_.n_threads, work / static_cast<double>(2 * depth));
+    const int members = team_.size(team_size(options_.n_threads, work / static_cast<double>(2 * depth)));
     pass_.prepare(batch_size, members, data.x.sparse());
     return members;
 }
@@ -117,7 +118,8 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
     EpochResult result;
     double weight = 0;
     stop_ = false;
-    run_team(members, [&](Member& me) {
+    const Clock::time_point start = Clock::now();
+    const std::int64_t yields = run_team(members, [&](Member& me) {
         Poll poll;
         const auto gather = [&](Index step) {
             const Index begin = step * batch_size;
@@ -156,6 +158,11 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
             if (stop_) break;
         }
     });
+    if (options_.n_threads == 0) {  // otherwise their number is given
+        const auto steps = static_cast<double>(n_steps);
+        team_.ran(members, std::chrono::duration<double>(Clock::now() - start).count() / steps,
+                  static_cast<double>(yields) / steps);
+    }
     result.loss /= static_cast<double>(data.n);
     result.accuracy = weight > 0 ? result.accuracy / weight : 0.0;
     return result;

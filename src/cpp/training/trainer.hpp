@@ -93,6 +93,7 @@ class Trainer {
     // Sums of squares of each layer's weights, and of its gradient, by panel and row tile.
     std::vector<Buffer<double>> squares_, gradient_squares_;
     OptimizerStep<T> step_;
+    TeamChoice team_;
     bool stop_ = false;
 };
 
