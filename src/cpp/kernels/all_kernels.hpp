@@ -27,6 +27,7 @@ using pymlp::UpdateArgs;
 #include "simd/vector.hpp"
 #include "simd/math.hpp"
 #include "simd/normal.hpp"
+#include "kernels/finite.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/sparse.hpp"
 #include "kernels/optimizer.hpp"
@@ -83,6 +84,7 @@ constexpr pymlp::KernelTable<T> table = {
     loss<T>,
     predict<T>,
     sum_squares<T>,
+    all_finite<T>,
     fma_rounds<T>,
 };
 

@@ -10,18 +10,23 @@ constexpr int max_tile_rows = 14;  // 28 accumulators of 32 registers
 constexpr int max_tile_rows = 6;  // 12 accumulators of 16 registers
 #endif
 
+// Sums of a tile of so many rows of a row-major matrix: the chains of one to three rows by two vectors would
+// wait for each other.
+template <int Rows>
+constexpr int max_tile_vectors = Rows > 3 ? 2 : max_tile_rows / Rows;
+
 // acc[r][v] += sum_k a[r * a_row + k * a_depth] * b[k][v], k ascending
 template <class T, int Rows, int Vectors>
 PYMLP_INLINE void accumulate(Vec<T> (&acc)[Rows][Vectors], Index depth, const T* a, Index a_row,
                              Index a_depth, const T* b, Index ldb) {
     for (Index k = 0; k < depth; ++k) {
         Vec<T> bk[Vectors];
-#pragma GCC unroll 2
+#pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) bk[v] = load(b + v * lanes<T>);
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
             const Vec<T> ark = broadcast(a[r * a_row]);
-#pragma GCC unroll 2
+#pragma GCC unroll 16
             for (int v = 0; v < Vectors; ++v) acc[r][v] += ark * bk[v];
         }
         a += a_depth;
@@ -34,13 +39,13 @@ void gemm_tile(const GemmArgs<T>& g, Index row) {
     Vec<T> acc[Rows][Vectors];
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 2
+#pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) acc[r][v] = g.bias ? load(g.bias + v * lanes<T>) : Vec<T>{};
     accumulate<T, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
     T* c = g.c + row * g.ldc;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 2
+#pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) store(c + r * g.ldc + v * lanes<T>, acc[r][v]);
 }
 
@@ -63,9 +68,47 @@ void gemm_panel(const GemmArgs<T>& g) {
     }
 }
 
+// The vectors from `first` on
+template <class T>
+PYMLP_INLINE GemmArgs<T> columns_from(GemmArgs<T> g, Index first) {
+    g.b += first * lanes<T>;
+    if (g.bias) g.bias += first * lanes<T>;
+    g.c += first * lanes<T>;
+    return g;
+}
+
+// Calls tile<Vectors>(...) for a number of vectors known at run time only.
+template <class T, int Rows, int Vectors = max_tile_vectors<Rows>>
+PYMLP_INLINE void gemm_vectors(const GemmArgs<T>& g, Index vectors) {
+    if constexpr (Vectors > 0) {
+        if (vectors == Vectors) return gemm_tile<T, Rows, Vectors>(g, 0);
+        gemm_vectors<T, Rows, Vectors - 1>(g, vectors);
+    }
+}
+
+template <class T, int Rows>
+void gemm_few(const GemmArgs<T>& g) {
+    const Index tiles = (g.vectors + max_tile_vectors<Rows> - 1) / max_tile_vectors<Rows>;
+    for (Index i = 0; i < tiles; ++i) {  // of nearly one size, as above
+        const Index first = g.vectors * i / tiles, last = g.vectors * (i + 1) / tiles;
+        gemm_vectors<T, Rows>(columns_from(g, first), last - first);
+    }
+}
+
 template <class T>
 void gemm(const GemmArgs<T>& g) {
-    g.vectors == 2 ? gemm_panel<T, 2>(g) : gemm_panel<T, 1>(g);
+    switch (g.rows) {
+        case 1:
+            return gemm_few<T, 1>(g);
+        case 2:
+            return gemm_few<T, 2>(g);
+        case 3:
+            return gemm_few<T, 3>(g);
+        default:
+            for (Index v = 0; v < g.vectors; v += 2)
+                v + 1 < g.vectors ? gemm_panel<T, 2>(columns_from(g, v))
+                                  : gemm_panel<T, 1>(columns_from(g, v));
+    }
 }
 
 }  // namespace

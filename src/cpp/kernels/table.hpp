@@ -62,7 +62,7 @@ struct GemmArgs {
     Index lda;
     const T* b;  // (depth, vectors * lanes): a panel, or columns of a row-major matrix
     Index ldb;
-    Index vectors;  // width of the panel: 1 or 2
+    Index vectors;  // 1 or 2 of a panel, any number of a row-major matrix
     const T* bias;  // (vectors * lanes) or null for 0
     T* c;           // (rows, vectors * lanes)
     Index ldc;
@@ -209,6 +209,7 @@ struct KernelTable {
     void (*predict)(Output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups);
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
+    bool (*all_finite)(Index n, const T* x);
     // floating-point operations done by `rounds` of independent FMA chains in registers
     double (*fma_rounds)(Index rounds, T* sink);
 };
