@@ -54,7 +54,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         """Outputs of the first layers: (n_samples, n_units)."""
         activations = self._activations(self.n_layers_ - 2)[:n_layers]
         if type(X) is np.ndarray and not hasattr(self, "feature_names_in_"):
-            # most calls: nothing to convert, to warn of or, as the engine finds on its way, to refuse
+            # most calls: nothing to convert, to warn of or, which the engine looks into, to refuse
             outputs = _core.predict_as_is(
                 *self._predictive_weights(),
                 X,

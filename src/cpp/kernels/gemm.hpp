@@ -22,7 +22,11 @@ PYMLP_INLINE void accumulate(Vec<T> (&acc)[Rows][Vectors], Index depth, const T*
     for (Index k = 0; k < depth; ++k) {
         Vec<T> bk[Vectors];
 #pragma GCC unroll 16
-        for (int v = 0; v < Vectors; ++v) bk[v] = load(b + v * lanes<T>);
+        for (int v = 0; v < Vectors; ++v) {
+            bk[v] = load(b + v * lanes<T>);
+            // else GCC reads it once for each row, across two cache lines where rows of b are ragged
+            if constexpr (Rows == 2 || Rows == 3) bk[v] = in_register(bk[v]);
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
             const Vec<T> ark = broadcast(a[r * a_row]);
