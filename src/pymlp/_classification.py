@@ -210,8 +210,8 @@ class Classifier(LabelsMixin, BaseMLP):
         # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
         return train.y > 0.5 if self.n_outputs_ == 1 else None
 
-    def _softmax_groups(self) -> list[int]:
-        return list(self._target.groups)
+    def _softmax_groups(self) -> tuple[int, ...]:
+        return self._target.groups
 
     def _score_column(self) -> str:
         return "val_accuracy"

@@ -44,6 +44,16 @@ def predict(
     loss: Loss,
     n_threads: int,
 ) -> Array: ...
+def predict_as_is(
+    coefs: Any,
+    intercepts: Any,
+    X: Array,
+    units: list[int],
+    activations: list[str],
+    loss: Loss,
+    n_layers: int,
+    n_threads: int,
+) -> Array | None: ...
 
 class _Trainer:
     steps: int

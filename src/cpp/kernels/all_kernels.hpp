@@ -31,6 +31,7 @@ using pymlp::UpdateArgs;
 #include "simd/bf16.hpp"
 #include "simd/math.hpp"
 #include "simd/normal.hpp"
+#include "kernels/finite.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/sparse.hpp"
 #include "kernels/bf16.hpp"
@@ -102,6 +103,7 @@ constexpr pymlp::KernelTable<T> table = {
     loss<T>,
     predict<T>,
     sum_squares<T>,
+    all_finite<T>,
 };
 
 }  // namespace

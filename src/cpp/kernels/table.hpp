@@ -84,7 +84,7 @@ struct GemmArgs {
     Index lda;
     const Operand* b;  // (depth, vectors * lanes): a panel, or columns of a row-major matrix
     Index ldb;
-    Index vectors;             // width of the panel: 1 or 2
+    Index vectors;             // 1 or 2 of a panel, any number of a row-major matrix
     const Sum<Operand>* bias;  // (vectors * lanes) or null for 0
     Sum<Operand>* c;           // (rows, vectors * lanes)
     Index ldc;
@@ -245,6 +245,7 @@ struct KernelTable : ProductTable<T> {
     void (*predict)(Output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups);
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
+    bool (*all_finite)(Index n, const T* x);
 };
 
 }  // namespace pymlp

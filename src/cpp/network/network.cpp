@@ -71,9 +71,7 @@ Index Network<T>::widest() const {
 template <class T>
 bool Network<T>::finite() const {
     const auto all_finite = [](const Buffer<T>& buffer) {
-        bool finite = true;
-        for (Index i = 0; i < buffer.size(); ++i) finite &= buffer.data()[i] - buffer.data()[i] == T(0);
-        return finite;
+        return kernels<T>().all_finite(buffer.size(), buffer.data());
     };
     for (const Layer<T>& layer : layers)
         if (!all_finite(layer.weights) || !all_finite(layer.bias)) return false;

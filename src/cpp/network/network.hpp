@@ -74,9 +74,11 @@ void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, 
 template <class T>
 T* forward_rows(const Network<T>& network, Index rows, Input<T> x, T* scratch_a, T* scratch_b);
 
-// predictions: (n, n_outputs), row-major
+// predictions: (n, n_outputs), row-major. With `only_finite` x, dense, is looked through on the way: false,
+// and no predictions, if it holds an infinity or NaN.
 template <class T>
-void predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads);
+bool predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads,
+             bool only_finite = false);
 
 // A layer as NumPy holds it, borrowed. coefs: (n_in, n_out) row-major, intercepts: (n_out)
 template <class T>

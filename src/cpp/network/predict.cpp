@@ -1,4 +1,5 @@
 // Passes over many rows: blocks of rows go through all layers, so that their activations stay in the cache.
+#include <atomic>
 #include <cstring>
 
 #include "network/network.hpp"
@@ -10,9 +11,11 @@ namespace {
 constexpr Index block_rows =
     84;  // a multiple of every row tile (6, 14); 84 x 1000 floats fit into the L2 cache
 
-// Calls f(first, rows, z, ldz) with the raw outputs of every block of rows.
+// Calls f(first, rows, z, ldz) with the raw outputs of every block of rows. With `only_finite` it stops at a
+// block of a dense x that is not finite and returns false.
 template <class T, class F>
-void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_threads, F f) {
+bool for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_threads, bool only_finite,
+                    F f) {
     const Index stride = row_stride<T>(network.widest());
     const Index rows = std::min(n, block_rows);
     const Index blocks = divide_up(n, block_rows);
@@ -26,11 +29,15 @@ void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_
     const Index entries = most_entries(samples, rows);
     std::vector<SparseBlock<T>> gathered;
     for (int m = 0; x.sparse() && m < members; ++m) gathered.emplace_back(rows, entries);
+    std::atomic<bool> finite{true};
     run_team(members, [&](Member& me) {
         T* a = scratch.data() + 2 * me.index * rows * stride;
         for (Index b = blocks * me.index / me.count; b < blocks * (me.index + 1) / me.count; ++b) {
             const Index first = b * block_rows, count = std::min(block_rows, n - first);
             Input<T> input{x.values + first * x.n_features, x.n_features};
+            // here, where the block comes into the cache anyway
+            if (only_finite && !kernels<T>().all_finite(count * x.n_features, input.dense)) finite = false;
+            if (!finite) return;
             if (x.sparse()) {
                 SparseBlock<T>& block = gathered[static_cast<std::size_t>(me.index)];
                 Index end = 0;
@@ -40,19 +47,22 @@ void for_each_block(const Network<T>& network, Index n, const Rows<T>& x, int n_
             f(first, count, forward_rows(network, count, input, a, a + rows * stride), stride);
         }
     });
+    return finite;
 }
 
 }  // namespace
 
 template <class T>
-void predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads) {
+bool predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads,
+             bool only_finite) {
     const Index outputs = network.n_outputs();
-    for_each_block(network, n, x, n_threads, [&](Index first, Index rows, T* z, Index ldz) {
-        network.predict_outputs(rows, z, ldz);
-        for (Index r = 0; r < rows; ++r)
-            std::memcpy(predictions + (first + r) * outputs, z + r * ldz,
-                        static_cast<std::size_t>(outputs) * sizeof(T));
-    });
+    return for_each_block(network, n, x, n_threads, only_finite,
+                          [&](Index first, Index rows, T* z, Index ldz) {
+                              network.predict_outputs(rows, z, ldz);
+                              for (Index r = 0; r < rows; ++r)
+                                  std::memcpy(predictions + (first + r) * outputs, z + r * ldz,
+                                              static_cast<std::size_t>(outputs) * sizeof(T));
+                          });
 }
 
 template <class T>
@@ -65,7 +75,7 @@ Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_thr
     for (Index r = 0; data.targets && r < n; ++r)
         std::memcpy(targets.data() + r * ldt, data.targets + r * outputs,
                     static_cast<std::size_t>(outputs) * sizeof(T));
-    for_each_block(network, n, data.x, n_threads, [&](Index first, Index rows, T* z, Index ldz) {
+    for_each_block(network, n, data.x, n_threads, false, [&](Index first, Index rows, T* z, Index ldz) {
         network.derive_loss(rows, z, ldz, data.labels ? data.labels + first * network.n_groups() : nullptr,
                             data.targets ? targets.data() + first * ldt : nullptr, ldt, nullptr,
                             row_loss.data() + first, row_hit.data() + first);
@@ -80,8 +90,8 @@ Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_thr
     return {loss / weight, hits / weight};
 }
 
-template void predict(const Network<float>&, Index, const Rows<float>&, float*, int);
-template void predict(const Network<double>&, Index, const Rows<double>&, double*, int);
+template bool predict(const Network<float>&, Index, const Rows<float>&, float*, int, bool);
+template bool predict(const Network<double>&, Index, const Rows<double>&, double*, int, bool);
 template Evaluation evaluate(const Network<float>&, const Dataset<float>&, int);
 template Evaluation evaluate(const Network<double>&, const Dataset<double>&, int);
 
