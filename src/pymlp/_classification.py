@@ -219,8 +219,10 @@ class Classifier(LabelsMixin, BaseMLP):
     def _training_metrics(self, accuracy: float) -> dict[str, float]:
         return {"accuracy": accuracy}
 
-    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
-        loss, accuracy = engine.evaluate(samples)
+    def _validation_metrics(
+        self, engine: Engine, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        loss, accuracy = engine.evaluate(samples, rows)
         return {"val_loss": loss, "val_accuracy": accuracy}
 
 

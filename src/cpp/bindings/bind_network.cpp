@@ -25,7 +25,7 @@ Array<T> predict_array(const std::vector<Array<T>>& coefs, const std::vector<Arr
             for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
             Network<T> network(units, hidden, loss);
             load_layers(network.layers, layers);
-            predict(network, n, rows.rows(), predictions, n_threads);
+            predict(network, n, rows.rows(), nullptr, predictions, n_threads);
         }
     }
     return out;

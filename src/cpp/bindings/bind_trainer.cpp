@@ -42,8 +42,9 @@ py::dict monitored(const Trainer<T>& trainer) {
 
 template <class T>
 py::tuple evaluate_arrays(Trainer<T>& trainer, const py::object& x, const py::array& y,
-                          const std::optional<Array<T>>& sample_weight, int n_threads) {
-    const Samples<T> samples(trainer.network(), x, y, sample_weight, std::nullopt);
+                          const std::optional<Array<T>>& sample_weight,
+                          const std::optional<Array<std::int64_t>>& order, int n_threads) {
+    const Samples<T> samples(trainer.network(), x, y, sample_weight, order);
     Evaluation result;
     {
         const py::gil_scoped_release unlocked;
@@ -53,13 +54,16 @@ py::tuple evaluate_arrays(Trainer<T>& trainer, const py::object& x, const py::ar
 }
 
 template <class T>
-Array<T> predict_rows(Trainer<T>& trainer, const py::object& x, int n_threads) {
+Array<T> predict_rows(Trainer<T>& trainer, const py::object& x,
+                      const std::optional<Array<std::int64_t>>& order, int n_threads) {
     const RowsOf<T> rows(x, trainer.network().n_features());
-    Array<T> out({rows.n(), trainer.network().n_outputs()});
+    if (order) expect_rows(*order, rows.n());
+    const Index n = order ? order->size() : rows.n();
+    Array<T> out({n, trainer.network().n_outputs()});
     T* predictions = out.mutable_data();
     {
         const py::gil_scoped_release unlocked;
-        predict(trainer.predictor(), rows.n(), rows.rows(), predictions, n_threads);
+        predict(trainer.predictor(), n, rows.rows(), data_or_null(order), predictions, n_threads);
     }
     return out;
 }
@@ -129,13 +133,13 @@ void bind(py::module_& m, const char* name) {
              py::arg("order").noconvert(), py::arg("learning_rate"))
         .def_property_readonly("monitored", &monitored<T>)
         .def("evaluate", &evaluate_arrays<T>, py::arg("X"), py::arg("y"),
-             py::arg("sample_weight").noconvert(), py::arg("n_threads"))
+             py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("n_threads"))
         .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
         .def("store_average", store([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
         .def("gradient", &gradient<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
              coefs, intercepts)
         .def("is_finite", [](Trainer<T>& t) { return t.network().finite(); })
-        .def("predict", &predict_rows<T>, py::arg("X"), py::arg("n_threads"));
+        .def("predict", &predict_rows<T>, py::arg("X"), py::arg("order").noconvert(), py::arg("n_threads"));
 }
 
 }  // namespace

@@ -74,9 +74,10 @@ void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, 
 template <class T>
 T* forward_rows(const Network<T>& network, Index rows, Input<T> x, T* scratch_a, T* scratch_b);
 
-// predictions: (n, n_outputs), row-major
+// predictions: (n, n_outputs), row-major, of n rows of x, or of those that `order` names if it is not null
 template <class T>
-void predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads);
+void predict(const Network<T>& network, Index n, const Rows<T>& x, const std::int64_t* order, T* predictions,
+             int n_threads);
 
 // A layer as NumPy holds it, borrowed. coefs: (n_in, n_out) row-major, intercepts: (n_out)
 template <class T>
@@ -97,7 +98,6 @@ struct Evaluation {
     double loss;      // weighted mean over the samples, without the penalty
     double accuracy;  // of classifiers, likewise
 };
-// `data` has no order.
 template <class T>
 Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_threads);
 

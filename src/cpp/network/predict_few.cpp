@@ -48,16 +48,20 @@ void predict_few(const std::vector<LayerView<T>>& layers, const std::vector<Acti
     }
     Buffer<T> ragged(tallest * panel), ragged_bias(panel), activated(2 * n * widest);
     SparseBlock<T> gathered;
+    Buffer<T> widened(x.sparse() || x.plain() ? 0 : n * x.n_features);
     Input<T> input{x.values, x.n_features};
     if (x.sparse()) {
         gathered = SparseBlock<T>(n, x.start(n) - x.start(0));
         Index end = 0;
         for (Index r = 0; r < n; ++r) end = gathered.copy_row(x, r, r, end);
         input = {nullptr, 0, gathered.rows()};
+    } else if (!x.plain()) {
+        input = {widened.data(), x.n_features};
     }
     T* out = activated.data();
     T* next = out + n * widest;
     run_team(1, [&](Member&) {  // for its rounding mode: the same bits as `predict`
+        if (widened.size() > 0) Dataset<T>{n, x}.gather(0, n, widened.data(), x.n_features);
         for (std::size_t l = 0; l < layers.size(); ++l) {
             forward(layers[l], n, input, out, widest, ragged.data(), ragged_bias.data());
             if (l < activations.size())

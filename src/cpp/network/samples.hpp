@@ -3,23 +3,38 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels/table.hpp"
 #include "network/buffer.hpp"
+#include "network/widen.hpp"
 
 namespace pymlp {
 
-// X: rows of numbers one after another, or compressed rows (CSR) with sorted columns.
+// X: rows of numbers in one of three forms: plain, one after another in the arithmetic's type; of another
+// type, order or alignment, to be widened where they are needed; or compressed (CSR) with sorted columns.
 template <class T>
 struct Rows {
     Index n_features = 0;
-    const T* values = nullptr;      // (n, n_features) row-major; of compressed rows, one an entry
+    const T* values = nullptr;      // plain: (n, n_features) row-major; compressed: one an entry; else null
+    const char* numbers = nullptr;  // to be widened: element (i, j) is at i row_stride + j column_stride bytes
+    Index row_stride = 0, column_stride = 0;
+    Widen<T> widen = nullptr;
     const void* starts = nullptr;   // compressed: (n + 1), of the type of `columns`; else null
     const void* columns = nullptr;  // compressed: the entries' columns, 32 or 64 bits wide
     bool wide = false;              // 64 bits
 
     bool sparse() const { return starts; }
+    bool plain() const { return values && !starts; }
+    // Columns first..last of a dense row.
+    void copy(Index row, Index first, Index last, T* out) const {
+        if (values)
+            std::memcpy(out, values + row * n_features + first,
+                        static_cast<std::size_t>(last - first) * sizeof(T));
+        else
+            widen(numbers + row * row_stride + first * column_stride, column_stride, last - first, out);
+    }
     Index start(Index row) const { return index(starts, row); }
     Index column(Index entry) const { return index(columns, entry); }
 
@@ -41,6 +56,19 @@ struct Dataset {
     const std::int64_t* order = nullptr;  // (n) row of each sample, or null for 0, 1, 2, ...
 
     Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
+
+    // Samples begin, begin + 1, ... of a dense X, into rows of `out` that lie `ld` apart. Of an X in Fortran
+    // order a few columns at a time: neighbouring samples share a cache line there, neighbouring features do
+    // not.
+    void gather(Index begin, Index rows, T* out, Index ld) const {
+        constexpr Index line = cache_line / static_cast<Index>(sizeof(T));
+        const bool by_columns = std::abs(x.column_stride) > std::abs(x.row_stride);
+        const Index width = by_columns ? line : x.n_features;
+        for (Index first = 0; first < x.n_features; first += width) {
+            const Index last = std::min(first + width, x.n_features);
+            for (Index r = 0; r < rows; ++r) x.copy(row(begin + r), first, last, out + r * ld + first);
+        }
+    }
 };
 
 // Entries of a sparse X in the fullest of the blocks of `size` samples; else 0.

@@ -46,13 +46,10 @@ void Batch<T>::gather(const Dataset<T>& data, Index begin, Index rows, const Mem
         const Index i = data.row(begin + r);
         entry += data.x.start(i + 1) - data.x.start(i);
     }
+    if (!sparse_) data.gather(begin + first, last - first, x_.data() + first * x_stride_, x_stride_);
     for (Index r = first; r < last; ++r) {
         const Index i = data.row(begin + r);
-        if (sparse_)
-            entry = block_.copy_row(data.x, i, r, entry);
-        else
-            std::memcpy(x_.data() + r * x_stride_, data.x.values + i * n_features_,
-                        static_cast<std::size_t>(n_features_) * sizeof(T));
+        if (sparse_) entry = block_.copy_row(data.x, i, r, entry);
         if (data.labels)
             std::memcpy(labels_.data() + r * n_groups_, data.labels + i * n_groups_,
                         static_cast<std::size_t>(n_groups_) * sizeof(std::int32_t));
