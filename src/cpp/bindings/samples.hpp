@@ -8,8 +8,8 @@
 
 namespace pymlp {
 
-// X as the caller holds it: an array of real numbers of any type up to 64 bits, in native byte order, with any
-// strides; or a SciPy CSR array or matrix with values of the weights' type. Keeps what it borrows alive.
+// X as the caller holds it: an array of real numbers of any type up to 64 bits, in native byte order, with
+// any strides; or a SciPy CSR array or matrix with values of the weights' type. Keeps what it borrows alive.
 template <class T>
 class RowsOf {
   public:
@@ -24,7 +24,7 @@ class RowsOf {
     void take_dense(const py::object& x) {
         const py::array dense = py::isinstance<py::array>(x) ? py::cast<py::array>(x) : py::array();
         const py::dtype type = dense.dtype();
-        const Widen<T> widen = widen_from<T>(type.kind(), type.itemsize());
+        const Widen<T> widen = kernels<T>().widen_from(type.kind(), type.itemsize());
         if (!widen || !py::cast<bool>(type.attr("isnative")))
             throw py::type_error("X must be CSR or an array of real numbers of at most 64 bits, got dtype " +
                                  std::string(py::str(type)) + ".");
@@ -33,8 +33,8 @@ class RowsOf {
         const auto address = reinterpret_cast<std::uintptr_t>(dense.data());
         if (py::isinstance<Array<T>>(dense) && address % alignof(T) == 0)
             rows_.values = static_cast<const T*>(dense.data());
-        else
-            rows_.numbers = static_cast<const char*>(dense.data());
+        rows_.numbers = static_cast<const char*>(dense.data());
+        rows_.item_size = type.itemsize();
         rows_.row_stride = dense.strides(0);
         rows_.column_stride = dense.strides(1);
         rows_.widen = widen;

@@ -175,6 +175,10 @@ struct DropoutArgs {
     double rate;
 };
 
+// Converts n numbers of another type, `stride` bytes apart and not necessarily aligned.
+template <class T>
+using Widen = void (*)(const char* numbers, Index stride, Index n, T* out);
+
 template <class T>
 struct KernelTable {
     const char* name;
@@ -209,6 +213,8 @@ struct KernelTable {
     void (*predict)(Output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups);
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
+    // for a type of NumPy's by its kind and its size in bytes; null if there is none
+    Widen<T> (*widen_from)(char kind, Index size);
     // floating-point operations done by `rounds` of independent FMA chains in registers
     double (*fma_rounds)(Index rounds, T* sink);
 };

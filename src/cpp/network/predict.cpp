@@ -25,7 +25,8 @@ void for_each_block(const Network<T>& network, const Dataset<T>& data, int n_thr
     const Index n = data.n, rows = std::min(n, block_rows), blocks = divide_up(n, block_rows);
     const int members = team_of(network, n, n_threads);
     const bool in_place = x.plain() && !data.order;
-    Buffer<T> scratch(2 * members * rows * stride), dense(in_place || x.sparse() ? 0 : members * rows * x_stride);
+    Buffer<T> scratch(2 * members * rows * stride),
+        dense(in_place || x.sparse() ? 0 : members * rows * x_stride);
     const Index entries = most_entries(data, rows);
     std::vector<SparseBlock<T>> compressed;
     for (int m = 0; x.sparse() && m < members; ++m) compressed.emplace_back(rows, entries);

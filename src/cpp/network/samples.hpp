@@ -8,7 +8,6 @@
 
 #include "kernels/table.hpp"
 #include "network/buffer.hpp"
-#include "network/widen.hpp"
 
 namespace pymlp {
 
@@ -18,8 +17,8 @@ template <class T>
 struct Rows {
     Index n_features = 0;
     const T* values = nullptr;      // plain: (n, n_features) row-major; compressed: one an entry; else null
-    const char* numbers = nullptr;  // to be widened: element (i, j) is at i row_stride + j column_stride bytes
-    Index row_stride = 0, column_stride = 0;
+    const char* numbers = nullptr;  // dense: element (i, j) lies i row_stride + j column_stride bytes further
+    Index row_stride = 0, column_stride = 0, item_size = 0;  // bytes
     Widen<T> widen = nullptr;
     const void* starts = nullptr;   // compressed: (n + 1), of the type of `columns`; else null
     const void* columns = nullptr;  // compressed: the entries' columns, 32 or 64 bits wide
@@ -27,6 +26,7 @@ struct Rows {
 
     bool sparse() const { return starts; }
     bool plain() const { return values && !starts; }
+    bool by_columns() const { return std::abs(column_stride) > std::abs(row_stride); }
     // Columns first..last of a dense row.
     void copy(Index row, Index first, Index last, T* out) const {
         if (values)
@@ -55,18 +55,19 @@ struct Dataset {
     const T* sample_weight = nullptr;     // (n rows) or null
     const std::int64_t* order = nullptr;  // (n) row of each sample, or null for 0, 1, 2, ...
 
-    Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
+    Index x_begin = -1;  // not negative: x holds this sample and those after it, in order
 
-    // Samples begin, begin + 1, ... of a dense X, into rows of `out` that lie `ld` apart. Of an X in Fortran
-    // order a few columns at a time: neighbouring samples share a cache line there, neighbouring features do
-    // not.
+    Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
+    Index row_of_x(Index sample) const { return x_begin < 0 ? row(sample) : sample - x_begin; }
+
+    // Samples begin, begin + 1, ... of a dense X, into rows of `out` that lie `ld` apart; of an X in Fortran
+    // order a few columns at a time, because there it is neighbouring samples that share a cache line.
     void gather(Index begin, Index rows, T* out, Index ld) const {
         constexpr Index line = cache_line / static_cast<Index>(sizeof(T));
-        const bool by_columns = std::abs(x.column_stride) > std::abs(x.row_stride);
-        const Index width = by_columns ? line : x.n_features;
+        const Index width = x.by_columns() ? line : x.n_features;
         for (Index first = 0; first < x.n_features; first += width) {
             const Index last = std::min(first + width, x.n_features);
-            for (Index r = 0; r < rows; ++r) x.copy(row(begin + r), first, last, out + r * ld + first);
+            for (Index r = 0; r < rows; ++r) x.copy(row_of_x(begin + r), first, last, out + r * ld + first);
         }
     }
 };
