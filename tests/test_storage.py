@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import accuracy_score, make_scorer
 
 import pymlp
 from pymlp import MLPClassifier, MLPRegressor, _core

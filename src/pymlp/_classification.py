@@ -51,7 +51,8 @@ class Classifier(LabelsMixin, BaseMLP):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise.
+            `precision` says otherwise. An array of real numbers is never copied, whatever its
+            type (of at most 64 bits) and strides; it may be memory-mapped.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type: one a sample, an indicator matrix of zeros and ones
             (multilabel), or several a sample (multi-output).

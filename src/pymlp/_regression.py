@@ -46,7 +46,8 @@ class Regressor(TargetsMixin, BaseMLP):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise.
+            `precision` says otherwise. An array of real numbers is never copied, whatever its
+            type (of at most 64 bits) and strides; it may be memory-mapped.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets, computed in X's type.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -18,8 +18,8 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
 
     An array of real numbers of at most 64 bits in native byte order stays as it is, with whatever
     strides: the engine widens its rows a mini-batch at a time. Everything else is converted whole
-    by scikit-learn's ``check_array``: lists, objects, data frames (views of those that are one
-    array of the arithmetic's type), sparse matrices, other byte orders and longer numbers.
+    by scikit-learn's ``check_array``: lists, objects, data frames, sparse matrices, other byte
+    orders and longer numbers.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
         *y,
         accept_sparse="csr",
         dtype=None if as_it_is else list(types),
+        order=None if as_it_is else "C",
         ensure_all_finite=not as_it_is,
         reset=reset,
         **options,
