@@ -136,7 +136,9 @@ class MLPClassifier(Classifier):
         Threads, at least 1; None follows OpenMP (``OMP_NUM_THREADS``, threadpoolctl). Results do
         not depend on it, to the last bit.
     precision : {'float32', 'float64'} or None, default=None
-        Type of the arithmetic and of the weights; None follows X.
+        Type of the arithmetic and of the weights; None follows X: float32 for float32, else
+        float64. A model that goes on training is converted to it, or with None keeps its type. An
+        X of another type is converted a mini-batch at a time.
 
     Attributes
     ----------

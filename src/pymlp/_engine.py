@@ -14,23 +14,18 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    X : ndarray or CSR matrix or array of shape (n_samples, n_features), float32 or float64
-        In C order, or with sorted indices and no duplicates.
+    X : ndarray or CSR matrix or array of shape (n_samples, n_features)
+        Real numbers of at most 64 bits, with any strides; or values of the weights' dtype with
+        sorted indices and no duplicates.
     y : ndarray
         int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
-        softmaxes, otherwise targets of X's dtype and of shape (n_samples, n_outputs).
-    weight : ndarray of shape (n_samples,) of X's dtype, or None
+        softmaxes, otherwise targets of the weights' dtype and of shape (n_samples, n_outputs).
+    weight : ndarray of shape (n_samples,) of the weights' dtype, or None
     """
 
     X: Any
     y: Array
     weight: Array | None = None
-
-    def take(self, rows: Array) -> "Samples":
-        """Copy some rows."""
-        return Samples(
-            self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows]
-        )
 
 
 class Engine:
@@ -151,13 +146,13 @@ class Engine:
         self._trainer.load_parameters(at.coefs, at.intercepts)
         return self._trainer.gradient(*samples, into.coefs, into.intercepts)
 
-    def evaluate(self, samples: Samples) -> tuple[float, float]:
-        """Mean loss without the penalty, and accuracy, of the current network."""
-        return self._trainer.evaluate(*samples, self.n_threads)
+    def evaluate(self, samples: Samples, rows: Array | None = None) -> tuple[float, float]:
+        """Mean loss without the penalty, and accuracy, of the current network on some rows."""
+        return self._trainer.evaluate(*samples, rows, self.n_threads)
 
-    def predict(self, X: Any) -> Array:
-        """Outputs of the current network: (n_samples, n_outputs)."""
-        return self._trainer.predict(X, self.n_threads)
+    def predict(self, X: Any, rows: Array | None = None) -> Array:
+        """Outputs of the current network for some rows, or all: (n, n_outputs)."""
+        return self._trainer.predict(X, rows, self.n_threads)
 
     def close(self) -> None:
         """Write the optimizer's state back.

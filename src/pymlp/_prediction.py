@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._losses import loss_of_output
 from ._options import EstimatorOptions
-from ._parameters import ENGINE_LAYOUT, Array, Parameters
+from ._parameters import Array, Parameters
+from ._rows import validated
 from ._summary import Summary, summary_of
 from ._tasks import DURING_FIT
 
@@ -31,9 +30,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     out_activation_: str
 
     def _validate_X(self, X: Any, dtype: Any) -> Any:  # noqa: N802
-        """Check X against the fitted features; returns it in the engine's layout."""
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
-        return laid_out(X)
+        """Check X, to be computed in a type, against the fitted features."""
+        return validated(self, X, types=[dtype], reset=False)
 
     def _softmax_groups(self) -> tuple[int, ...]:
         """Boundaries of the groups of outputs that each make up a softmax; empty for one group."""
@@ -200,22 +198,3 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def laid_out(X: Any) -> Any:
-    """X as the engine takes it; the caller's arrays are not changed."""
-    if not sparse.issparse(X):
-        return np.require(X, requirements=ENGINE_LAYOUT)
-    if not X.has_canonical_format:  # unsorted, or with entries to be added up
-        X = X.copy()
-        X.sum_duplicates()
-    wide = np.int64 in (X.indices.dtype, X.indptr.dtype)
-    index = np.int64 if wide else np.int32
-    parts = X.data, X.indices, X.indptr
-    sound = [
-        np.require(a, t, ENGINE_LAYOUT) for a, t in zip(parts, (X.dtype, index, index), strict=True)
-    ]
-    if any(a is not b for a, b in zip(sound, parts, strict=True)):
-        X = X.copy()
-        X.data, X.indices, X.indptr = sound
-    return X

@@ -43,24 +43,31 @@ py::dict monitored(const Trainer<Operand>& trainer) {
 
 template <class Operand>
 py::tuple evaluate_arrays(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
-                          const std::optional<Array<Sum<Operand>>>& sample_weight, int n_threads) {
-    const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, std::nullopt);
+                          const std::optional<Array<Sum<Operand>>>& sample_weight,
+                          const std::optional<Array<std::int64_t>>& order, int n_threads) {
+    const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, order);
     Evaluation result;
     {
         const py::gil_scoped_release unlocked;
-        result = evaluate(trainer.predictor(), samples.data, n_threads);
+        result = evaluate<Operand>(trainer.predictor(), samples.data, n_threads);
     }
     return py::make_tuple(result.loss, result.accuracy);
 }
 
 template <class Operand>
-Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x, int n_threads) {
+Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x,
+                                 const std::optional<Array<std::int64_t>>& order, int n_threads) {
     const RowsOf<Sum<Operand>> rows(x, trainer.network().n_features());
-    Array<Sum<Operand>> out({rows.n(), trainer.network().n_outputs()});
+    if (order) expect_rows(*order, rows.n());
+    Dataset<Sum<Operand>> data;
+    data.n = order ? order->size() : rows.n();
+    data.x = rows.rows();
+    data.order = data_or_null(order);
+    Array<Sum<Operand>> out({data.n, trainer.network().n_outputs()});
     Sum<Operand>* predictions = out.mutable_data();
     {
         const py::gil_scoped_release unlocked;
-        predict(trainer.predictor(), rows.n(), rows.rows(), predictions, n_threads);
+        predict<Operand>(trainer.predictor(), data, predictions, n_threads);
     }
     return out;
 }
@@ -127,15 +134,16 @@ void bind(py::module_& m, const char* name) {
                       &Trainer<Operand>::set_averaged_steps)
         .def("run_epoch", &run_epoch<Operand>, py::arg("X"), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("learning_rate"))
-        .def_property_readonly("monitored", &monitored<Operand>)
+        .def_property_readonly("monitored", &monitored<T>)
         .def("evaluate", &evaluate_arrays<Operand>, py::arg("X"), py::arg("y"),
-             py::arg("sample_weight").noconvert(), py::arg("n_threads"))
+             py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("n_threads"))
         .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
         .def("store_average", store([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
         .def("gradient", &gradient<Operand>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
              coefs, intercepts)
         .def("is_finite", [](Trainer<Operand>& t) { return t.network().finite(); })
-        .def("predict", &predict_rows<Operand>, py::arg("X"), py::arg("n_threads"));
+        .def("predict", &predict_rows<Operand>, py::arg("X"), py::arg("order").noconvert(),
+             py::arg("n_threads"));
 }
 
 }  // namespace

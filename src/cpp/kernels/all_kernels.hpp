@@ -3,6 +3,7 @@
 // symbols, and one compiled for AVX-512 must not be what a machine without it runs.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "kernels/table.hpp"
@@ -45,6 +46,7 @@ using pymlp::UpdateArgs;
 #include "kernels/loss.hpp"
 #include "kernels/output.hpp"
 #include "kernels/transpose.hpp"
+#include "kernels/widen.hpp"
 // clang-format on
 
 namespace {
@@ -104,6 +106,7 @@ constexpr pymlp::KernelTable<T> table = {
     predict<T>,
     sum_squares<T>,
     all_finite<T>,
+    widen_from<T>,
 };
 
 }  // namespace

@@ -218,6 +218,10 @@ struct Bf16Table : ProductTable<Bf16Pair> {
     void (*pair_rows)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
 };
 
+// Converts n numbers of another type, `stride` bytes apart and not necessarily aligned.
+template <class T>
+using Widen = void (*)(const char* numbers, Index stride, Index n, T* out);
+
 template <class T>
 struct KernelTable : ProductTable<T> {
     Index lanes;     // elements in a vector
@@ -246,6 +250,8 @@ struct KernelTable : ProductTable<T> {
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
     bool (*all_finite)(Index n, const T* x);
+    // for a type of NumPy's by its kind and its size in bytes; null if there is none
+    Widen<T> (*widen_from)(char kind, Index size);
 };
 
 }  // namespace pymlp

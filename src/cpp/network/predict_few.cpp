@@ -56,16 +56,20 @@ void predict_few(const std::vector<LayerView<T>>& layers, const std::vector<Acti
     for (const LayerView<T>& layer : layers) widest = std::max(widest, round_up(layer.n_out, k.lanes));
     Buffer<T> bias(widest), last_rows(std::max(widest, k.lanes * k.lanes)), activated(2 * n * widest);
     SparseBlock<T> gathered;
+    Buffer<T> widened(x.sparse() || x.plain() ? 0 : n * x.n_features);
     Input<T> input{x.values, x.n_features};
     if (x.sparse()) {
         gathered = SparseBlock<T>(n, x.start(n) - x.start(0));
         Index end = 0;
         for (Index r = 0; r < n; ++r) end = gathered.copy_row(x, r, r, end);
         input = {nullptr, 0, gathered.rows()};
+    } else if (!x.plain()) {
+        input = {widened.data(), x.n_features};
     }
     T* out = activated.data();
     T* next = out + n * widest;
     run_team(1, [&](Member&) {  // for its rounding mode: the same bits as `predict`
+        if (widened.size() > 0) Dataset<T>{n, x}.gather(0, n, widened.data(), x.n_features);
         for (std::size_t l = 0; l < layers.size(); ++l) {
             std::memcpy(bias.data(), layers[l].intercepts,
                         static_cast<std::size_t>(layers[l].n_out) * sizeof(T));

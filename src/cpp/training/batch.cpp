@@ -40,13 +40,13 @@ void Batch<Operand>::gather(const Dataset<T>& data, Index begin, Index rows, con
         const Index i = data.row(begin + r);
         entry += data.x.start(i + 1) - data.x.start(i);
     }
+    if (!sparse_) {
+        data.gather(begin + first, last - first, x_.values() + first * x_.stride(), x_.stride());
+        x_.publish(first, last, 0, n_features_);
+    }
     for (Index r = first; r < last; ++r) {
         const Index i = data.row(begin + r);
-        if (sparse_)
-            entry = block_.copy_row(data.x, i, r, entry);
-        else
-            std::memcpy(x_.values() + r * x_.stride(), data.x.values + i * n_features_,
-                        static_cast<std::size_t>(n_features_) * sizeof(T));
+        if (sparse_) entry = block_.copy_row(data.x, i, r, entry);
         if (data.labels)
             std::memcpy(labels_.data() + r * n_groups_, data.labels + i * n_groups_,
                         static_cast<std::size_t>(n_groups_) * sizeof(std::int32_t));
@@ -55,7 +55,6 @@ void Batch<Operand>::gather(const Dataset<T>& data, Index begin, Index rows, con
                         static_cast<std::size_t>(n_outputs_) * sizeof(T));
         if (data.sample_weight) sample_weight_.data()[r] = data.sample_weight[i];
     }
-    if (!sparse_) x_.publish(first, last, 0, n_features_);
 }
 
 // A counting sort. Every member reads all entries and places those of its own features, which needs no

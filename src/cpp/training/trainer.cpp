@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "training/window.hpp"
+
 namespace pymlp {
 namespace {
 
@@ -114,6 +116,7 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
     const bool gradient_first = needs_norms();
     const std::int64_t first_step = steps_;
     const int members = prepare(data, batch_size);
+    Window<T> window(data, batch_size);
     if (monitor_) monitor_->begin_epoch();
     EpochResult result;
     double weight = 0;
@@ -123,7 +126,8 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
         Poll poll;
         const auto gather = [&](Index step) {
             const Index begin = step * batch_size;
-            batches_[step % 2].gather(data, begin, std::min(batch_size, data.n - begin), me);
+            if (window.ends_at(begin)) window.fill(begin, me);
+            batches_[step % 2].gather(window.data(), begin, std::min(batch_size, data.n - begin), me);
         };
         gather(0);
         me.wait();
