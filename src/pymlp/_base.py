@@ -83,7 +83,9 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
 
     def _arithmetic_types(self) -> list[Any]:
         """Types that a new model computes in: X's own if it is one of them, else the first."""
-        return [np.float64, np.float32] if self.precision is None else [self.precision]
+        if self.precision is None:
+            return [np.float64, np.float32]
+        return ["float32" if self._in_bf16() else self.precision]
 
     def _validate_X_y(self, X: Any, y: Any, types: list[Any], *, reset: bool) -> tuple[Any, Any]:  # noqa: N802
         """Check X, to be computed in one of the types, and y, which is left as it is."""
@@ -366,6 +368,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             ema_decay=float(self.ema_decay or 0.0),
             monitor=bool(self.monitor_gradients),
             n_threads=self._threads(),
+            bf16=self._in_bf16(),
         )
 
     def _batch_size(self, n_samples: int) -> int:

@@ -43,6 +43,7 @@ def predict(
     activations: list[str],
     loss: Loss,
     n_threads: int,
+    bf16: bool,
 ) -> Array: ...
 def predict_as_is(
     coefs: Any,
@@ -53,6 +54,7 @@ def predict_as_is(
     loss: Loss,
     n_layers: int,
     n_threads: int,
+    bf16: bool,
 ) -> Array | None: ...
 
 class _Trainer:
@@ -119,5 +121,6 @@ class _Trainer:
 
 class Trainer32(_Trainer): ...
 class Trainer64(_Trainer): ...
+class TrainerBf16(_Trainer): ...
 
 kernels: ModuleType  # single kernels of a named instruction set, for the tests

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._core import Trainer32, Trainer64
+from ._core import Trainer32, Trainer64, TrainerBf16
 from ._optimizers import N_MOMENTS, Optimizer
 from ._parameters import Array, Parameters
 
@@ -46,6 +46,8 @@ class Engine:
         Of each hidden layer.
     n_threads : int
         0 for OpenMP's number.
+    bf16 : bool
+        Products read bfloat16; parameters and everything else are float32.
     **options
         Passed on to the C++ trainer.
     """
@@ -59,6 +61,7 @@ class Engine:
         averaged_steps: int = 0,
         activations: list[str],
         n_threads: int,
+        bf16: bool,
         **options: Any,
     ) -> None:
         self.parameters = parameters
@@ -67,7 +70,8 @@ class Engine:
         self.activations = activations
         self.n_threads = n_threads
         coefs = parameters.coefs
-        trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
+        single = TrainerBf16 if bf16 else Trainer32
+        trainer_class = single if coefs[0].dtype == np.float32 else Trainer64
         units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
         # full-batch gradients need no optimizer; that of plain descent has the smallest state
         solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
@@ -61,6 +62,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
                 loss,
                 n_layers,
                 self._threads(),
+                self._in_bf16(),
             )
             if outputs is not None:
                 return outputs
@@ -72,6 +74,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             activations,
             loss,
             self._threads(),
+            self._in_bf16(),
         )
 
     def hidden_activations(self, X: ArrayLike, layer: int = -1) -> Array:

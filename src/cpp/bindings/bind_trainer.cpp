@@ -134,7 +134,7 @@ void bind(py::module_& m, const char* name) {
                       &Trainer<Operand>::set_averaged_steps)
         .def("run_epoch", &run_epoch<Operand>, py::arg("X"), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("learning_rate"))
-        .def_property_readonly("monitored", &monitored<T>)
+        .def_property_readonly("monitored", &monitored<Operand>)
         .def("evaluate", &evaluate_arrays<Operand>, py::arg("X"), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("n_threads"))
         .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
