@@ -57,8 +57,7 @@ template <class T>
 Array<T> predict_rows(Trainer<T>& trainer, const py::object& x,
                       const std::optional<Array<std::int64_t>>& order, int n_threads) {
     const RowsOf<T> rows(x, trainer.network().n_features());
-    if (order) expect_rows(*order, rows.n());
-    const Index n = order ? order->size() : rows.n();
+    const Index n = n_samples(order, rows.n());
     Array<T> out({n, trainer.network().n_outputs()});
     T* predictions = out.mutable_data();
     {
