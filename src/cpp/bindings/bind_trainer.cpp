@@ -58,9 +58,8 @@ template <class Operand>
 Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x,
                                  const std::optional<Array<std::int64_t>>& order, int n_threads) {
     const RowsOf<Sum<Operand>> rows(x, trainer.network().n_features());
-    if (order) expect_rows(*order, rows.n());
     Dataset<Sum<Operand>> data;
-    data.n = order ? order->size() : rows.n();
+    data.n = n_samples(order, rows.n());
     data.x = rows.rows();
     data.order = data_or_null(order);
     Array<Sum<Operand>> out({data.n, trainer.network().n_outputs()});

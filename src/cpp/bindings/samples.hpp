@@ -115,12 +115,15 @@ struct Targets {
     }
 };
 
-inline void expect_rows(const Array<std::int64_t>& order, Index rows) {
-    expect_shape(order, "order", {order.size()});
-    for (py::ssize_t i = 0; i < order.size(); ++i)
-        if (order.data()[i] < 0 || order.data()[i] >= rows)
+// Number of samples: of all rows, or of those that `order` names.
+inline Index n_samples(const std::optional<Array<std::int64_t>>& order, Index rows) {
+    if (!order) return rows;
+    expect_shape(*order, "order", {order->size()});
+    for (py::ssize_t i = 0; i < order->size(); ++i)
+        if (order->data()[i] < 0 || order->data()[i] >= rows)
             throw std::invalid_argument("order must hold row numbers from 0 to " + std::to_string(rows - 1) +
                                         ".");
+    return order->size();
 }
 
 // A data set for the engine.
@@ -135,9 +138,8 @@ struct Samples {
         const Index rows = x.n();
         const Targets<T> targets(y, network.loss.kind, network.loss.groups, rows);
         if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
-        if (order) expect_rows(*order, rows);
-        data = {order ? order->size() : rows, x.rows(),           targets.labels, targets.values,
-                data_or_null(sample_weight),  data_or_null(order)};
+        data = {n_samples(order, rows),      x.rows(),           targets.labels, targets.values,
+                data_or_null(sample_weight), data_or_null(order)};
         if (data.n < 1) throw std::invalid_argument("There must be at least one sample.");
     }
 };

@@ -54,8 +54,7 @@ struct Dataset {
     const T* targets = nullptr;
     const T* sample_weight = nullptr;     // (n rows) or null
     const std::int64_t* order = nullptr;  // (n) row of each sample, or null for 0, 1, 2, ...
-
-    Index x_begin = -1;  // not negative: x holds this sample and those after it, in order
+    Index x_begin = -1;                   // not negative: x holds this sample and those after it, in order
 
     Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
     Index row_of_x(Index sample) const { return x_begin < 0 ? row(sample) : sample - x_begin; }
