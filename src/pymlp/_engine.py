@@ -46,7 +46,7 @@ class Engine:
         Of each hidden layer.
     n_threads : int
         0 for OpenMP's number.
-    bf16 : bool
+    bf16 : bool, default=False
         Products read bfloat16; parameters and everything else are float32.
     **options
         Passed on to the C++ trainer.
@@ -61,7 +61,7 @@ class Engine:
         averaged_steps: int = 0,
         activations: list[str],
         n_threads: int,
-        bf16: bool,
+        bf16: bool = False,
         **options: Any,
     ) -> None:
         self.parameters = parameters
