@@ -3,20 +3,12 @@
 
 namespace {
 
-template <int First, class V, int... I>
-PYMLP_INLINE V every_second(V a, V b, std::integer_sequence<int, I...>) {
-    return __builtin_shufflevector(a, b, (2 * I + First)...);
-}
-
 void pair_columns(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo) {
     constexpr Index n = lanes<float>;
-    constexpr std::make_integer_sequence<int, lanes<float>> all{};
     for (Index r = 0; r < rows; ++r, x += ldx, out += ldo) {
         Index c = 0;
-        for (; c + 2 * n <= columns; c += 2 * n) {
-            const Vec<float> a = load(x + c), b = load(x + c + n);
-            store(out + c / 2, pair_of(every_second<0>(a, b, all), every_second<1>(a, b, all)));
-        }
+        for (; c + 2 * n <= columns; c += 2 * n)
+            store(out + c / 2, neighbours_paired(load(x + c), load(x + c + n)));
         for (; c < columns; c += 2) out[c / 2] = pair_of(x[c], c + 1 < columns ? x[c + 1] : 0.0f);
     }
 }

@@ -39,8 +39,10 @@ double wide_squared_sum(const T* x, Index size) {
 
 // Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
 // tile, sums); a null `start` is 0. If `squared`, returns the sum of the squares of what `finish` returns.
+// `pairs` takes the same as pairs of rows, if it is not null: (n_in / 2, panel width)
 template <class Operand, int Rows, int Vectors, bool squared, class Finish>
-double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>* start, Finish finish) {
+double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>* start, Finish finish,
+                  Bf16Pair* pairs) {
     using T = Sum<Operand>;
     Vec<T> acc[Rows][Vectors] = {};
     if (start) {
@@ -57,27 +59,33 @@ double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>*
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) {
-            const Vec<T> finished = finish((r * Vectors + v) * lanes<T>, acc[r][v]);
-            if constexpr (squared) squares += finished * finished;
+            acc[r][v] = finish((r * Vectors + v) * lanes<T>, acc[r][v]);
+            if constexpr (squared) squares += acc[r][v] * acc[r][v];
         }
+    if constexpr (is_pair<Operand>) {
+        for (int r = 0; pairs && r < Rows; r += 2)
+            for (int v = 0; v < Vectors; ++v)
+                store(pairs + ((row + r) / 2 * Vectors + v) * lanes<T>,
+                      pair_of(acc[r][v], r + 1 < Rows ? acc[r + 1][v] : Vec<T>{}));
+    }
     return squared ? static_cast<double>(sum_lanes<T>(squares)) : 0.0;
 }
 
 template <class Operand, int Vectors, bool squared, class Finish, int Rows = max_tile_rows>
 PYMLP_INLINE double dense_rows(const GradientArgs<Operand>& g, Index row, Index rows,
-                               const Sum<Operand>* start, Finish finish) {
+                               const Sum<Operand>* start, Finish finish, Bf16Pair* pairs) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return dense_tile<Operand, Rows, Vectors, squared>(g, row, start, finish);
-        return dense_rows<Operand, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish);
+        if (rows == Rows) return dense_tile<Operand, Rows, Vectors, squared>(g, row, start, finish, pairs);
+        return dense_rows<Operand, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish, pairs);
     }
     return 0.0;
 }
 
 template <class Operand, bool squared, class Finish>
 PYMLP_INLINE double dense_rows(const GradientArgs<Operand>& g, Index row, Index rows,
-                               const Sum<Operand>* start, Finish finish) {
-    return g.vectors == 2 ? dense_rows<Operand, 2, squared>(g, row, rows, start, finish)
-                          : dense_rows<Operand, 1, squared>(g, row, rows, start, finish);
+                               const Sum<Operand>* start, Finish finish, Bf16Pair* pairs) {
+    return g.vectors == 2 ? dense_rows<Operand, 2, squared>(g, row, rows, start, finish, pairs)
+                          : dense_rows<Operand, 1, squared>(g, row, rows, start, finish, pairs);
 }
 
 // The same from the entries of x, into `sums`.
@@ -102,10 +110,11 @@ void gradient_rows(const GradientArgs<Operand>& g, Index row, Index rows, const 
             return g.vectors == 2 ? sparse_rows<T, 2>(g, row, rows, start, sums)
                                   : sparse_rows<T, 1>(g, row, rows, start, sums);
     }
-    dense_rows<Operand, false>(g, row, rows, start, [sums](Index at, Vec<T> sum) {
+    const auto keep = [sums](Index at, Vec<T> sum) {
         store(sums + at, sum);
         return sum;
-    });
+    };
+    dense_rows<Operand, false>(g, row, rows, start, keep, nullptr);
 }
 
 template <class Operand>
@@ -124,11 +133,8 @@ template <class T>
 PYMLP_INLINE void finish_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
                               double squares) {
     if (u.squares) u.squares[row / max_tile_rows] = squares;
-    const Index width = u.vectors * lanes<T>;
-    if constexpr (std::is_same_v<T, float>)
-        if (u.rounded)
-            pair_rows(rows, width, u.weights + row * width, width, u.rounded + row / 2 * width, width);
     if (!u.average) return;
+    const Index width = u.vectors * lanes<T>;
     for (Index i = row * width; i < (row + rows) * width; i += lanes<T>) {
         const Vec<T> a = load(u.average + i);
         store(u.average + i, a + s.average_rest * (load(u.weights + i) - a));
@@ -147,6 +153,8 @@ void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index row,
         const Vec<T> updated = optimize<T, solver, penalised>(s, tile, i, clipped);
         if constexpr (penalised) squares += updated * updated;
     }
+    if constexpr (std::is_same_v<T, float>)
+        if (u.rounded) pair_rows(rows, width, tile.weights, width, u.rounded + row / 2 * width, width);
     finish_tile<T>(u, s, row, rows, static_cast<double>(sum_lanes<T>(squares)));
 }
 
@@ -194,7 +202,8 @@ void update_fused(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>
         const Tile<T> tile(u, row * u.vectors * lanes<T>);
         const double squares = dense_rows<Operand, penalised>(
             g, row, rows, nullptr,
-            [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); });
+            [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); },
+            u.rounded);
         finish_tile<T>(u, s, row, rows, squares);
     });
 }
