@@ -123,21 +123,14 @@ std::int64_t run_team(int members, const std::function<void(Member&)>& body) {
     return 0;
 }
 
-void TeamChoice::ran(int members, double seconds, double yielding) {
+void TeamChoice::ran(int members, double seconds, double steps, double yielding) {
     constexpr double tolerated = 0.1;  // an undisturbed team yields in hardly any step
-    constexpr int longest = 64;
     if (members > 1) {
-        team_seconds_ = seconds;
-        if (yielding > tolerated)
-            alone_ = patience_;
-        else
-            patience_ = 4;
+        team_step_ = seconds / steps;
+        if (yielding > tolerated * steps) alone_ = 10 * seconds;
     } else if (alone_ > 0) {
-        --alone_;
-        if (seconds > team_seconds_)
-            alone_ = 0;  // the team was the faster one after all
-        else if (alone_ == 0)
-            patience_ = std::min(2 * patience_, longest);
+        // unless the team was the faster one after all
+        alone_ = seconds / steps > team_step_ ? 0 : alone_ - seconds;
     }
 }
 

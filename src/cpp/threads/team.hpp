@@ -45,13 +45,12 @@ class TeamChoice {
   public:
     // The size of the next team, at most `members`.
     int size(int members) const { return alone_ > 0 ? 1 : members; }
-    // What the last run took for each of its steps, and in how many of them somebody yielded.
-    void ran(int members, double seconds, double yielding);
+    // What the last run took, and in how many of its steps somebody yielded.
+    void ran(int members, double seconds, double steps, double yielding);
 
   private:
-    double team_seconds_ = 0;
-    int alone_ = 0;     // runs left before the team is tried again
-    int patience_ = 4;  // of them, after the team has lost once more
+    double team_step_ = 0;  // seconds of a step of the last team
+    double alone_ = 0;      // seconds of running alone before a team is tried again
 };
 
 }  // namespace pymlp

@@ -162,11 +162,9 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
             if (stop_) break;
         }
     });
-    if (options_.n_threads == 0) {  // otherwise their number is given
-        const auto steps = static_cast<double>(n_steps);
-        team_.ran(members, std::chrono::duration<double>(Clock::now() - start).count() / steps,
-                  static_cast<double>(yields) / steps);
-    }
+    if (options_.n_threads == 0)  // otherwise their number is given
+        team_.ran(members, std::chrono::duration<double>(Clock::now() - start).count(),
+                  static_cast<double>(n_steps), static_cast<double>(yields));
     result.loss /= static_cast<double>(data.n);
     result.accuracy = weight > 0 ? result.accuracy / weight : 0.0;
     return result;
