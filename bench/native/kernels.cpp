@@ -38,9 +38,9 @@ double best_rate(int calls, F f) {
 }
 
 // Floating-point operations a second
-template <class T>
-double fma_ceiling(const KernelTable<T>& k) {
-    T sink = T(0.001);
+template <class Operand>
+double fma_ceiling(const ProductTable<Operand>& k) {
+    auto sink = static_cast<Sum<Operand>>(0.001);
     const double operations = k.fma_rounds(10000, &sink);
     return operations * best_rate(30, [&] { k.fma_rounds(10000, &sink); });
 }
@@ -75,42 +75,51 @@ void add(const std::string& name, F run) {
     benchmark::RegisterBenchmark(name.c_str(), run);
 }
 
-template <class T>
-Buffer<T> small_numbers(Index size) {
-    Buffer<T> buffer(size);
-    for (Index i = 0; i < size; ++i) buffer.data()[i] = static_cast<T>(i % 97 - 48) / T(1000);
+template <class Operand>
+Buffer<Operand> small_numbers(Index size) {
+    Buffer<Operand> buffer(size);
+    if constexpr (!is_pair<Operand>)  // those may be 0: they take as long
+        for (Index i = 0; i < size; ++i) buffer.data()[i] = static_cast<Operand>(i % 97 - 48) / Operand(1000);
     return buffer;
 }
 
 // A layer (n_in, n_out) and a batch of its inputs and outputs, which are the gradients' dz as well.
-template <class T>
+template <class Operand>
 struct Arrays {
+    using T = Sum<Operand>;
+
+    const ProductTable<Operand>& products;
     const KernelTable<T>& k;
     Panels panels;
     Index ldx, ldz;
-    Buffer<T> x, z, bias, weights, first_moment, second_moment, gradient, transposed;
+    Buffer<Operand> x, dz, multiplied, transposed;  // multiplied: the weights as operands
+    Buffer<T> z, bias, weights, first_moment, second_moment, gradient;
     Buffer<double> squares;
 
-    Arrays(const KernelTable<T>& table, Index n_in, Index n_out)
-        : k(table),
+    Arrays(const ProductTable<Operand>& product_table, const KernelTable<T>& table, Index n_in, Index n_out)
+        : products(product_table),
+          k(table),
           panels{n_in, n_out, k.lanes},
           ldx(row_stride<T>(n_in)),
           ldz(row_stride<T>(n_out)),
-          x(small_numbers<T>(batch * ldx)),
-          z(small_numbers<T>(batch * ldz)),
+          x(small_numbers<Operand>(batch * ldx)),
+          dz(small_numbers<Operand>(batch * ldz)),
+          multiplied(small_numbers<Operand>(panels.size())),
+          transposed(2 * k.lanes * round_up(n_out, k.lanes)),
+          z(batch * ldz),
           bias(panels.padded_columns()),
           weights(small_numbers<T>(panels.size())),
           first_moment(panels.size()),
           second_moment(panels.size()),
           gradient(panels.size()),
-          transposed(2 * k.lanes * round_up(n_out, k.lanes)),
           squares(divide_up(n_in, k.row_tile)) {}
 
     void multiply() {
         for (Index p = 0; p < panels.count(); ++p)
-            k.gemm({batch, panels.rows, x.data(), ldx, weights.data() + panels.offset(p),
-                    panels.vectors(p) * k.lanes, panels.vectors(p), bias.data() + panels.first_column(p),
-                    z.data() + panels.first_column(p), ldz});
+            products.gemm({batch, operands<Operand>(panels.rows), x.data(), ldx,
+                           multiplied.data() + panels.offset(p), panels.vectors(p) * k.lanes,
+                           panels.vectors(p), bias.data() + panels.first_column(p),
+                           z.data() + panels.first_column(p), ldz});
     }
     void update(Solver solver, bool penalised) {
         OptimizerStep<T> step;
@@ -126,47 +135,71 @@ struct Arrays {
         step.sum_rate = step.learning_rate * step.inverse;
         for (Index p = 0; p < panels.count(); ++p) {
             const Index at = panels.offset(p);
-            k.update({0, panels.rows, batch, x.data(), ldx, nullptr, z.data() + panels.first_column(p), ldz,
-                      panels.vectors(p), weights.data() + at, first_moment.data() + at,
-                      second_moment.data() + at, nullptr, penalised ? squares.data() : nullptr},
-                     step);
+            products.update(
+                product(p),
+                {0, panels.rows, panels.vectors(p), weights.data() + at, first_moment.data() + at,
+                 second_moment.data() + at, nullptr, penalised ? squares.data() : nullptr, rounded(p)},
+                step);
         }
     }
     void derive() {
-        for (Index p = 0; p < panels.count(); ++p)
-            k.gradient({0, panels.rows, batch, x.data(), ldx, nullptr, z.data() + panels.first_column(p), ldz,
-                        panels.vectors(p), gradient.data() + panels.offset(p), false, nullptr});
+        for (Index p = 0; p < panels.count(); ++p) products.gradient(product(p));
+    }
+    GradientArgs<Operand> product(Index p) {
+        return {0,
+                panels.rows,
+                operands<Operand>(batch),
+                x.data(),
+                ldx,
+                nullptr,
+                dz.data() + panels.first_column(p),
+                ldz,
+                panels.vectors(p),
+                gradient.data() + panels.offset(p),
+                false,
+                nullptr};
+    }
+    Bf16Pair* rounded(Index p) {
+        if constexpr (is_pair<Operand>)
+            return multiplied.data() + panels.first_column(p) * operands<Operand>(panels.rows);
+        else
+            return nullptr;
     }
     void transpose() {
         const Panels inputs{panels.columns, panels.rows, k.lanes};
         for (Index p = 0; p < inputs.count(); ++p)
-            k.transpose_panel(weights.data(), panels.rows, panels.columns, inputs.first_column(p),
-                              inputs.vectors(p), transposed.data());
+            products.transpose_panel(weights.data(), panels.rows, panels.columns, inputs.first_column(p),
+                                     inputs.vectors(p), transposed.data());
     }
 };
 
-template <class T>
-void add_products(const std::string& prefix, const KernelTable<T>& k, double ceiling) {
+template <class Operand>
+void add_products(const std::string& prefix, const ProductTable<Operand>& products,
+                  const KernelTable<Sum<Operand>>& k) {
+    using T = Sum<Operand>;
+    const double ceiling = fma_ceiling(products);
+    benchmark::AddCustomContext("ceiling of " + prefix, std::to_string(ceiling * 1e-9) + " GFLOP/s a thread");
     for (const auto& [n_in, n_out] : shapes) {
         const std::string shape = "/" + std::to_string(n_in) + "x" + std::to_string(n_out);
         const double flops = 2.0 * batch * static_cast<double>(n_in * n_out);  // padding does not count
         const auto add_product = [&, n_in = n_in, n_out = n_out](const std::string& name, auto product) {
-            add(prefix + name + shape, [=, &k](benchmark::State& state) {
-                Arrays<T> arrays(k, n_in, n_out);
+            add(prefix + name + shape, [=, &products, &k](benchmark::State& state) {
+                Arrays<Operand> arrays(products, k, n_in, n_out);
                 measure(state, gflops, flops, ceiling, [&] { product(arrays); });
             });
         };
-        add_product("gemm", [](Arrays<T>& a) { a.multiply(); });
-        add_product("update/sgd", [](Arrays<T>& a) { a.update(Solver::sgd, false); });
-        add_product("update/sgd+penalty", [](Arrays<T>& a) { a.update(Solver::sgd, true); });
-        add_product("update/adam", [](Arrays<T>& a) { a.update(Solver::adam, false); });
-        add_product("update/adam+penalty", [](Arrays<T>& a) { a.update(Solver::adam, true); });
-        add_product("gradient", [](Arrays<T>& a) { a.derive(); });
-        add(prefix + "transpose_panel" + shape, [=, &k, n_in = n_in, n_out = n_out](benchmark::State& state) {
-            const double bytes = 2.0 * sizeof(T) * static_cast<double>(n_in * n_out);
-            Arrays<T> arrays(k, n_in, n_out);
-            measure(state, gbytes, bytes, copy_ceiling(bytes), [&] { arrays.transpose(); });
-        });
+        add_product("gemm", [](Arrays<Operand>& a) { a.multiply(); });
+        add_product("update/sgd", [](Arrays<Operand>& a) { a.update(Solver::sgd, false); });
+        add_product("update/sgd+penalty", [](Arrays<Operand>& a) { a.update(Solver::sgd, true); });
+        add_product("update/adam", [](Arrays<Operand>& a) { a.update(Solver::adam, false); });
+        add_product("update/adam+penalty", [](Arrays<Operand>& a) { a.update(Solver::adam, true); });
+        add_product("gradient", [](Arrays<Operand>& a) { a.derive(); });
+        add(prefix + "transpose_panel" + shape,
+            [=, &products, &k, n_in = n_in, n_out = n_out](benchmark::State& state) {
+                const double bytes = 2.0 * sizeof(T) * static_cast<double>(n_in * n_out);
+                Arrays<Operand> arrays(products, k, n_in, n_out);
+                measure(state, gbytes, bytes, copy_ceiling(bytes), [&] { arrays.transpose(); });
+            });
     }
 }
 
@@ -216,11 +249,8 @@ void add_loss(const std::string& prefix, const KernelTable<T>& k) {
 template <class T>
 void add_kernels(const std::string& isa, const std::string& type) {
     const KernelTable<T>& k = kernels<T>(isa);
-    const double ceiling = fma_ceiling(k);
-    benchmark::AddCustomContext("FMA ceiling of " + isa + ", " + type,
-                                std::to_string(ceiling * 1e-9) + " GFLOP/s a thread");
     const std::string prefix = isa + "/" + type + "/";
-    add_products<T>(prefix, k, ceiling);
+    add_products<T>(prefix, k, k);
     add_activations<T>(prefix, k);
     add_loss<T>(prefix, k);
 }
@@ -267,6 +297,7 @@ int main(int argc, char** argv) {
     for (const std::string& isa : available_isas()) {
         add_kernels<float>(isa, "float32");
         add_kernels<double>(isa, "float64");
+        add_products<Bf16Pair>(isa + "/bfloat16/", bf16_kernels(isa), kernels<float>(isa));
     }
     add_gather<float>("float32");
     add_gather<double>("float64");

@@ -61,7 +61,8 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
 
 def arithmetic_type(X: Any, types: Sequence[Any]) -> np.dtype[Any]:
     """Type of the arithmetic for a checked X: scikit-learn's rule for a choice of types."""
-    return np.dtype(X.dtype if X.dtype in types else types[0])
+    chosen: np.dtype[Any] = np.dtype(X.dtype if X.dtype in types else types[0])
+    return chosen
 
 
 def _is_read_by_the_engine(dtype: np.dtype[Any]) -> bool:

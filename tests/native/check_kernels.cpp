@@ -201,10 +201,11 @@ class Check {
         for (Index p = 0; p < panels.count(); ++p) {
             const Index at = panels.offset(p);
             k_.update({0, panels.rows, x.rows, x.values.data(), x.columns, nullptr,
-                       rows.values.data() + panels.first_column(p), rows.columns, panels.vectors(p),
-                       weights.weights.data() + at, first.weights.data() + at,
-                       second ? second->weights.data() + at : nullptr, nullptr,
-                       squares ? squares->data() : nullptr},
+                       rows.values.data() + panels.first_column(p), rows.columns, panels.vectors(p), nullptr,
+                       false, nullptr},
+                      {0, panels.rows, panels.vectors(p), weights.weights.data() + at,
+                       first.weights.data() + at, second ? second->weights.data() + at : nullptr, nullptr,
+                       squares ? squares->data() : nullptr, nullptr},
                       step);
             for (std::size_t t = 0; squares && t < squares->size(); ++t) squared_sum += (*squares)[t];
         }
