@@ -1,4 +1,7 @@
-"""The 5,400 training samples: MNIST where a folder is given, and pixels like it where not."""
+"""The 5,400 training samples: MNIST where a folder is given, and pixels like it where not.
+
+Small networks have data of their own: two moons, and scikit-learn's digits.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,14 @@ SAMPLES = 5_400
 
 @dataclass(frozen=True)
 class Data:
-    """X: (samples, 784) float32, centred pixels; y: (samples,) int64 in 0..9."""
+    """X: (samples, n_features) float32; y: (samples,) int64, classes from 0."""
 
     X: NDArray[np.float32]
     y: NDArray[np.int64]
     title: str
+
+    def head(self, n: int) -> Data:
+        return Data(self.X[:n], self.y[:n], self.title)
 
     def rows(self, n: int) -> NDArray[np.float32]:
         """`n` rows of X, repeated from the start where X has fewer."""
@@ -60,3 +66,19 @@ def mnist(folder: Path) -> Data:
 
     split = mnist_split(folder)
     return Data(split.X_train, split.y_train.astype(np.int64), split.title)
+
+
+def moons(samples: int = 1_000) -> Data:
+    """Two noisy half moons in the plane."""
+    from sklearn.datasets import make_moons
+
+    X, y = make_moons(samples, noise=0.2, random_state=0)
+    return Data(X.astype(np.float32), y.astype(np.int64), f"{samples:,} points of two moons")
+
+
+def digits() -> Data:
+    """scikit-learn's digits, (1797, 64)."""
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    return Data((X / 16).astype(np.float32), y.astype(np.int64), "digits")

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import time
 import warnings
 from pathlib import Path
 from statistics import median
@@ -12,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
-from bench.data import Data, like_mnist, mnist
+from bench.data import Data, digits, like_mnist, mnist
+from bench.timing import paired_seconds
 from pymlp import MLPClassifier, MLPEnsembleClassifier
 
 MEMBERS = 8
@@ -40,7 +39,7 @@ def main() -> None:
     print("| network | data | epochs | one after another | side by side | times |")
     print("|---|---|---:|---:|---:|---:|")
     for data, hidden, epochs in [(digits(), 50, 200), (large, 200, 5)]:
-        single, ensemble, ratio = paired_seconds(
+        single, ensemble, ratio = seconds_of_both(
             data, hidden, epochs=epochs, rounds=arguments.rounds, n_threads=arguments.threads
         )
         network = f"{data.X.shape[1]}-{hidden}-10"
@@ -51,13 +50,7 @@ def main() -> None:
         )
 
 
-def digits() -> Data:
-    """scikit-learn's digits, (1797, 64)."""
-    X, y = load_digits(return_X_y=True)
-    return Data((X / 16).astype(np.float32), y, "digits")
-
-
-def paired_seconds(
+def seconds_of_both(
     data: Data, hidden: int, *, epochs: int, rounds: int, n_threads: int | None
 ) -> tuple[float, float, float]:
     """The medians of the single fits' seconds, of the ensemble's, and of their ratio by round."""
@@ -74,15 +67,9 @@ def paired_seconds(
     def side_by_side() -> None:
         ensemble.fit(data.X, data.y)
 
-    seconds: dict[Any, list[float]] = {one_after_another: [], side_by_side: []}
-    for number in range(rounds):
-        for job in list(seconds)[:: -1 if number % 2 else 1]:
-            start = time.perf_counter()
-            job()
-            seconds[job].append(time.perf_counter() - start)
+    singly, together = paired_seconds([one_after_another, side_by_side], rounds)
     for single, member in zip(singles, ensemble.estimators_, strict=True):
         np.testing.assert_array_equal(single.coefs_[0], member.coefs_[0])
-    singly, together = seconds.values()
     ratios = [b / a for a, b in zip(singly, together, strict=True)]
     return median(singly), median(together), median(ratios)
 

@@ -8,6 +8,10 @@ from typing import Self
 N_FEATURES = 784
 N_CLASSES = 10
 MOMENTUM = 0.9
+PIXELS = "pixels"
+# of one weight: read by a product; read and written by sgd's update, with its momentum. In bfloat16
+# a product reads a copy, which the update writes beside the float32 weight and momentum.
+WEIGHT_BYTES = {"float32": (4, 16), "bfloat16": (2, 18)}
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,30 @@ class Network:
 LECTURE = tuple(
     map(Network.parse, ("784-10", "784-50-10", "784-200-10", "784-1000-10", "784-500-500-10"))
 )
+SMALL = {  # by the name of their data
+    "moons": (Network((2, 2, 2)), Network((2, 20, 2))),
+    "digits": (Network((64, 50, 10)),),
+}
 PREDICTED = tuple(map(Network.parse, ("784-50-10", "784-200-10", "784-1000-10")))
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One epoch over `samples` in mini-batches of `batch`."""
+    """One epoch over `samples` in mini-batches of `batch`, in fits of `epochs`."""
 
     network: Network
     batch: int
     samples: int
+    epochs: int
+    data: str = PIXELS
 
     @property
     def title(self) -> str:
         return f"{self.network.name}, batch {self.batch}: an epoch of {self.samples:,}"
+
+    @property
+    def steps(self) -> int:
+        return -(-self.samples // self.batch)
 
     @property
     def flops(self) -> int:
@@ -78,6 +92,18 @@ class Fit:
         first, *others = self.network.products
         return 2 * self.samples * (2 * first + 3 * sum(others))
 
+    def traffic(self, precision: str) -> int:
+        """Bytes that an epoch would move if no cache kept anything from one pass to the next.
+
+        In every step the forward product reads the weights, the product back those of all layers
+        but the first, and the update reads and writes weights and momentum; X is read once.
+        Hidden outputs are not counted: they are small, and used while they are in a cache.
+        """
+        first, *others = self.network.products
+        read, updated = WEIGHT_BYTES[precision]
+        a_step = read * (first + 2 * sum(others)) + updated * (first + sum(others))
+        return 4 * self.samples * self.network.sizes[0] + self.steps * a_step
+
 
 @dataclass(frozen=True)
 class Predict:
@@ -85,6 +111,7 @@ class Predict:
 
     network: Network
     rows: int
+    data: str = PIXELS
 
     @property
     def title(self) -> str:
@@ -94,6 +121,12 @@ class Predict:
     @property
     def flops(self) -> int:
         return 2 * self.rows * sum(self.network.products)
+
+    def traffic(self, precision: str) -> int:
+        """Bytes of X and of the probabilities, and of the weights once."""
+        read, _ = WEIGHT_BYTES[precision]
+        ends = self.network.sizes[0] + self.network.sizes[-1]
+        return 4 * self.rows * ends + read * sum(self.network.products)
 
 
 Job = Fit | Predict

@@ -7,12 +7,13 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bench.jobs import Fit, Job, Predict
-from bench.peers import PEERS, REFERENCE
-from bench.timing import QUIET, Result
+from bench.jobs import Fit
+from bench.peers import PEERS
+from bench.timing import QUIET, Result, geometric_means
 
 NONE = "-"
 
@@ -23,15 +24,13 @@ class Run:
 
     threads: int
     rounds: int
-    epochs: int
     data: str
     left_out: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Machine, versions and conditions, for above a table."""
         lines = [
-            f"{cpu_model()}, {self.threads} thread(s); {self.data}; float32; "
-            f"{self.rounds} paired rounds of {self.epochs} epochs",
+            f"{cpu_model()}, {self.threads} thread(s); {self.data}; {self.rounds} paired rounds",
             ", ".join(f"{name} {number}" for name, number in versions().items()),
             *(f"left out: {reason}" for reason in self.left_out),
         ]
@@ -76,23 +75,38 @@ def share(value: float | None) -> str:
     return NONE if value is None else f"{value * 100:.{1 if value < 0.0995 else 0}f} %"
 
 
+def size(n_bytes: float) -> str:
+    """Bytes in kB, or in MB from one on: ``"3.3 MB"``."""
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:,.1f} kB"
+
+
+def unit(result: Result) -> str:
+    return "step" if isinstance(result.job, Fit) else "call"
+
+
+def moved(result: Result) -> float:
+    """Bytes that the reference moves in a step or a call."""
+    return result.traffic / (result.job.steps if isinstance(result.job, Fit) else 1)
+
+
 def text(result: Result) -> str:
-    """One job: a row for each peer, and the ceiling measured around it."""
-    header = ["peer", "median", "min", f"to {REFERENCE}", "of ceiling"]
+    """One job: a row for each peer, and the reference's ceiling measured around it."""
+    header = ["peer", "median", "min", f"to {result.reference}", "of ceiling"]
     rows = [
         [
             peer,
             duration(result.median(peer)),
             duration(result.best(peer)),
-            ratio(result.ratio(peer, REFERENCE)),
+            ratio(result.ratio(peer)),
             share(result.share(peer)),
         ]
         for peer in result.turns
     ]
     lines = [result.job.title, *align([header, *rows])]
-    if result.ceiling is not None:
-        least = duration(result.job.flops / result.ceiling.flops)
-        lines.append(f"ceiling: {least}; {result.ceiling}")
+    ceiling = result.ceilings.get(result.reference)
+    if ceiling is not None:
+        lines.append(f"ceiling: {duration(result.job.flops / ceiling.flops)}; {ceiling}")
+    lines.append(f"moves {size(moved(result))} a {unit(result)}")
     if result.disturbed:
         lines.append(
             f"disturbed: in {result.disturbed} turn(s) other processes took more than "
@@ -115,42 +129,48 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def by_contest(results: Sequence[Result]) -> list[list[Result]]:
+    """The results in the order in which they were taken, a list for each contest."""
+    return [list(part) for _, part in groupby(results, key=lambda result: result.contest)]
+
+
+def means_text(results: Sequence[Result]) -> str:
+    """One contest's geometric means: ``"geometric mean: torch 4.40x, jax 2.50x"``."""
+    means = [f"{peer} {ratio(mean)}" for peer, mean in geometric_means(results).items()]
+    return f"geometric mean: {', '.join(means)}" if means else ""
+
+
 def markdown(results: Sequence[Result]) -> str:
-    """Two tables, of the fits and of predict_proba: a row for each job, a column for each peer."""
-    kinds = [
-        ("An epoch of `fit`", [result for result in results if isinstance(result.job, Fit)]),
-        ("`predict_proba`", [result for result in results if isinstance(result.job, Predict)]),
-    ]
-    return "\n\n".join(_markdown_table(title, part) for title, part in kinds if part)
+    """A table for each contest: a row for each job, a column for each peer."""
+    return "\n\n".join(map(_markdown_table, by_contest(results)))
 
 
-def _markdown_table(title: str, results: Sequence[Result]) -> str:
-    peers = list(results[0].turns)
-    lines = [
-        f"| {title} | {' | '.join(peers)} | at the ceiling |",
-        f"|---|{'---:|' * (len(peers) + 1)}",
-    ]
+def _markdown_table(results: Sequence[Result]) -> str:
+    """Columns: network, precision, the reference, its share and bytes; the others and ratios."""
+    first = results[0]
+    others = [peer for peer in first.turns if peer != first.reference]
+    header = [first.contest.title, "precision", first.reference, "of ceiling"]
+    header += [f"moved a {unit(first)}", *others]
+    rows = []
     for result in results:
-        cells = [_markdown_cell(result, peer) for peer in peers]
-        ceiling = result.ceiling
-        least = NONE if ceiling is None else duration(result.job.flops / ceiling.flops)
-        lines.append(f"| {_markdown_job(result.job)} | {' | '.join(cells)} | {least} |")
-    return "\n".join(lines)
-
-
-def _markdown_job(job: Job) -> str:
-    if isinstance(job, Fit):
-        return f"{job.network.name}, batch {job.batch}"
-    return f"{job.network.name}, {job.rows:,} {'row' if job.rows == 1 else 'rows'}"
+        ours = [NONE, NONE]
+        if first.reference in result.turns:
+            ours = [duration(result.median(first.reference)), share(result.share(first.reference))]
+        precision = result.contest.reference.precision
+        cells = [result.job.network.name, precision, *ours, size(moved(result))]
+        rows.append(cells + [_markdown_cell(result, peer) for peer in others])
+    means = geometric_means(results)
+    if means:
+        rows.append(["geometric mean", *[""] * 4, *(ratio(means[peer]) for peer in others)])
+    ruler = f"|---|---|{'---:|' * (len(header) - 2)}"
+    table = [f"| {' | '.join(row)} |" for row in (header, *rows)]
+    return "\n".join([table[0], ruler, *table[1:]])
 
 
 def _markdown_cell(result: Result, peer: str) -> str:
-    """``12.3 ms (5.10x, 8.1 %)``: time, its ratio to the reference, share of the ceiling."""
-    facts = [share(result.share(peer))]
-    if peer != REFERENCE:
-        facts.insert(0, ratio(result.ratio(peer, REFERENCE)))
-    known = ", ".join(fact for fact in facts if fact != NONE)
-    return duration(result.median(peer)) + (f" ({known})" if known else "")
+    """``12.3 ms (5.10x)``: time, and its ratio to the reference's."""
+    factor = result.ratio(peer)
+    return duration(result.median(peer)) + ("" if factor is None else f" ({ratio(factor)})")
 
 
 def as_json(run: Run, results: Sequence[Result]) -> dict[str, Any]:
@@ -169,21 +189,30 @@ def as_json(run: Run, results: Sequence[Result]) -> dict[str, Any]:
 
 def _result_json(result: Result) -> dict[str, Any]:
     job = result.job
-    size = {"batch": job.batch} if isinstance(job, Fit) else {"rows": job.rows}
+    fit = isinstance(job, Fit)
+    size = {"batch": job.batch, "samples": job.samples} if fit else {"rows": job.rows}
     return {
-        "kind": "fit" if isinstance(job, Fit) else "predict_proba",
+        "contest": result.contest.title,
+        "kind": "fit" if fit else "predict_proba",
+        "data": job.data,
         "network": job.network.name,
         **size,
+        "reference": result.reference,
         "flops": job.flops,
-        "ceiling": None if result.ceiling is None else asdict(result.ceiling),
         "peers": {
-            peer: {
-                "seconds": result.seconds(peer),
-                "others": [turn.others for turn in turns],
-                "median": result.median(peer),
-                "ratio": result.ratio(peer, REFERENCE),
-                "share": result.share(peer),
+            peer.name: {
+                "precision": peer.precision,
+                "traffic": job.traffic(peer.precision),
+                "seconds": result.seconds(peer.name),
+                "others": [turn.others for turn in result.turns[peer.name]],
+                "median": result.median(peer.name),
+                "ratio": result.ratio(peer.name),
+                "share": result.share(peer.name),
+                "ceiling": asdict(result.ceilings[peer.name])
+                if peer.name in result.ceilings
+                else None,
             }
-            for peer, turns in result.turns.items()
+            for peer in result.contest.peers
+            if peer.name in result.turns
         },
     }

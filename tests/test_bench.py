@@ -12,20 +12,30 @@ import pytest
 from bench import __main__ as command
 from bench import report
 from bench.ceiling import Ceiling
+from bench.contests import KINDS, Contest, list_contests
 from bench.data import like_mnist
 from bench.jobs import LECTURE, Fit, Network, Predict
-from bench.peers import PEERS, REFERENCE, Peer
+from bench.peers import BFLOAT16, ONE_THREAD, OURS, PEERS, TORCH_BFLOAT16, Peer
 from bench.quiet import Bystanders
-from bench.timing import Result, Turn, paired_rounds, quiet_turn, seconds_of
+from bench.timing import (
+    Result,
+    Turn,
+    geometric_means,
+    paired_rounds,
+    paired_seconds,
+    quiet_turn,
+    seconds_of,
+)
 from bench.worker import Worker, WorkerError
 
 CEILING = Ceiling(flops=200e9, bandwidth=20e9, barrier=1e-6)
-FIT = Fit(Network((784, 200, 10)), batch=50, samples=5_400)
+FIT = Fit(Network((784, 200, 10)), batch=50, samples=5_400, epochs=7)
+CONTEST = Contest("`fit`, batch 50", (OURS, PEERS["torch"]), (FIT,))
 
 
 def fit_result(ceiling=CEILING, **seconds):
     turns = {peer: tuple(Turn(value, 0.0) for value in seconds[peer]) for peer in seconds}
-    return Result(FIT, turns, ceiling)
+    return Result(CONTEST, FIT, turns, dict.fromkeys(seconds, ceiling) if ceiling else {})
 
 
 class Fake:
@@ -57,12 +67,23 @@ def test_flops_of_an_epoch_by_hand():
     # forward and weight gradient of both layers, back to the input of the second only
     per_sample = 2 * (784 * 200 + 200 * 10) + 2 * (784 * 200 + 200 * 10) + 2 * 200 * 10
     assert FIT.flops == 5_400 * per_sample
-    assert Fit(Network((784, 10)), 50, 5_400).flops == 5_400 * 4 * 784 * 10
+    assert Fit(Network((784, 10)), 50, 5_400, 7).flops == 5_400 * 4 * 784 * 10
 
 
 def test_flops_grow_with_rows_and_not_with_batch():
-    assert Fit(FIT.network, 1, 5_400).flops == FIT.flops
+    assert Fit(FIT.network, 1, 5_400, 7).flops == FIT.flops
     assert Predict(FIT.network, 3).flops == 3 * 2 * (784 * 200 + 200 * 10)
+
+
+def test_bytes_of_an_epoch_by_hand():
+    fit = Fit(FIT.network, batch=50, samples=120, epochs=7)  # two steps of 50 and one of 20
+    first, last = 784 * 200, 200 * 10
+    # float32: forward 4, update 4 + 4 read and 4 + 4 written; back to hidden units 4
+    assert fit.traffic("float32") == 4 * 120 * 784 + 3 * (20 * first + 24 * last)
+    # bfloat16: forward 2, update 16 and the copy's 2; back 2
+    assert fit.traffic("bfloat16") == 4 * 120 * 784 + 3 * (20 * first + 22 * last)
+    predict = Predict(FIT.network, rows=3)
+    assert predict.traffic("float32") == 4 * 3 * (784 + 10) + 4 * (first + last)
 
 
 def test_network_names_round_trip():
@@ -95,13 +116,20 @@ def test_data_are_like_mnist_and_repeatable():
 
 def test_ratio_is_the_median_of_the_rounds_ratios():
     result = fit_result(pymlp=[1.0, 2.0, 10.0], torch=[3.0, 8.0, 20.0])
-    assert result.ratio("torch", REFERENCE) == 3.0  # of 3, 4 and 2; the medians' ratio is 4
-    assert result.ratio("pymlp", REFERENCE) == 1.0
+    assert result.ratio("torch") == 3.0  # of 3, 4 and 2; the medians' ratio is 4
+    assert result.ratio("pymlp") == 1.0
     assert (result.median("torch"), result.best("torch")) == (8.0, 3.0)
 
 
 def test_without_the_reference_there_is_no_ratio():
-    assert fit_result(torch=[1.0]).ratio("torch", REFERENCE) is None
+    result = fit_result(torch=[1.0])
+    assert result.ratio("torch") is None
+    assert geometric_means([result]) == {}
+
+
+def test_geometric_means_are_over_a_contests_jobs():
+    results = [fit_result(pymlp=[1.0], torch=[2.0]), fit_result(pymlp=[1.0], torch=[8.0])]
+    assert geometric_means(results) == {"torch": pytest.approx(4.0)}
 
 
 def test_share_of_the_ceiling():
@@ -118,10 +146,10 @@ def test_rounds_are_interleaved_and_change_direction(monkeypatch):
     monkeypatch.setattr("bench.timing.PAUSE", 0)
     log = []
     workers = {name: Fake(name, log) for name in ("a", "b")}
-    turns = paired_rounds(workers, FIT, rounds=3, epochs=7, retries=2)
-    assert log[:2] == [("a", "prepare", FIT, 7), ("b", "prepare", FIT, 7)]
+    turns = paired_rounds(workers, FIT, rounds=3, retries=2)
+    assert log[:2] == [("a", "prepare", FIT), ("b", "prepare", FIT)]
     assert "".join(name for name, *_ in log[2:]) == "abbaab"
-    result = Result(FIT, turns, None)
+    result = Result(CONTEST, FIT, turns, {})
     assert (result.seconds("a"), result.seconds("b")) == ([3, 6, 7], [4, 5, 8])
 
 
@@ -133,7 +161,14 @@ def test_a_disturbed_turn_is_repeated(monkeypatch, others, kept, disturbed):
     monkeypatch.setattr("bench.timing.PAUSE", 0)
     turn = quiet_turn(Fake("a", [], others), retries=2)
     assert turn == Turn(kept + 1.0, others[kept])
-    assert Result(FIT, {"a": (turn,)}, None).disturbed == disturbed
+    assert Result(CONTEST, FIT, {"a": (turn,)}, {}).disturbed == disturbed
+
+
+def test_runs_in_one_process_take_turns_too():
+    order = []
+    seconds = paired_seconds([lambda: order.append("a"), lambda: order.append("b")], rounds=3)
+    assert "".join(order) == "abbaab"
+    assert [len(values) for values in seconds] == [3, 3]
 
 
 def test_a_run_is_repeated_until_the_turn_is_over(monkeypatch):
@@ -165,7 +200,7 @@ def test_time_of_others_excludes_our_own(monkeypatch, tmp_path):
 
 def test_text_says_that_turns_were_disturbed():
     quiet, busy = Turn(1.0, 0.0), Turn(1.0, 0.4)
-    result = Result(FIT, {"pymlp": (quiet, busy), "torch": (busy, quiet)}, None)
+    result = Result(CONTEST, FIT, {"pymlp": (quiet, busy), "torch": (busy, quiet)}, {})
     last = report.text(result).splitlines()[-1]
     assert last == "disturbed: in 2 turn(s) other processes took more than 10 % of the CPUs"
     assert "disturbed" not in report.text(fit_result(pymlp=[1.0]))
@@ -192,46 +227,51 @@ def test_durations_have_three_digits(seconds, expected):
 
 def test_table_of_one_job():
     lines = report.text(fit_result(pymlp=[0.030, 0.034, 0.032], torch=[0.15, 0.17, 0.32]))
-    title, header, pymlp, torch, ceiling = lines.splitlines()
+    title, header, pymlp, torch, ceiling, moved = lines.splitlines()
     assert title == "784-200-10, batch 50: an epoch of 5,400"
     assert header.split() == ["peer", "median", "min", "to", "pymlp", "of", "ceiling"]
     assert pymlp.split() == ["pymlp", "32.0", "ms", "30.0", "ms", "1.00x", "54", "%"]
     assert torch.split() == ["torch", "170", "ms", "150", "ms", "5.00x", "10", "%"]
-    assert ceiling.startswith("ceiling: 17.3 ms; fp32 FMA 200 GFLOP/s, memory 20.0 GB/s")
+    assert ceiling.startswith("ceiling: 17.3 ms; FMA 200 GFLOP/s, memory 20.0 GB/s")
+    assert moved == "moves 3.3 MB a step"
     assert len({len(line) for line in (header, pymlp, torch)}) == 1
 
 
-def test_markdown_has_a_row_a_job_and_a_column_a_peer():
-    turns = {"pymlp": (Turn(1e-5, None),), "torch": (Turn(6e-5, None),)}
-    predict = Result(Predict(FIT.network, 1), turns, None)
+def test_markdown_has_a_table_a_contest_with_a_row_a_job_and_a_column_a_peer():
+    turns = {"pymlp bfloat16": (Turn(1e-5, None),), "torch bfloat16": (Turn(6e-5, None),)}
+    contest = Contest("One row", (BFLOAT16, TORCH_BFLOAT16), ())
+    predict = Result(contest, Predict(FIT.network, 1), turns, {})
     fits, calls = report.markdown([fit_result(pymlp=[0.032], torch=[0.16]), predict]).split("\n\n")
     assert fits.splitlines() == [
-        "| An epoch of `fit` | pymlp | torch | at the ceiling |",
-        "|---|---:|---:|---:|",
-        "| 784-200-10, batch 50 | 32.0 ms (54 %) | 160 ms (5.00x, 11 %) | 17.3 ms |",
+        "| `fit`, batch 50 | precision | pymlp | of ceiling | moved a step | torch |",
+        "|---|---|---:|---:|---:|---:|",
+        "| 784-200-10 | float32 | 32.0 ms | 54 % | 3.3 MB | 160 ms (5.00x) |",
+        "| geometric mean |  |  |  |  | 5.00x |",
     ]
-    assert calls.splitlines()[2] == "| 784-200-10, 1 row | 10.0 us | 60.0 us (6.00x) | - |"
+    assert calls.splitlines()[2] == (
+        "| 784-200-10 | bfloat16 | 10.0 us | - | 320.8 kB | 60.0 us (6.00x) |"
+    )
 
 
 def test_json_holds_every_round():
-    run = report.Run(threads=2, rounds=1, epochs=3, data="none")
+    run = report.Run(threads=2, rounds=1, data="none")
     written = json.loads(json.dumps(report.as_json(run, [fit_result(pymlp=[0.5], torch=[1.0])])))
     (result,) = written["results"]
     assert (result["kind"], result["network"], result["batch"]) == ("fit", "784-200-10", 50)
     assert result["peers"]["torch"]["seconds"] == [1.0]
     assert result["peers"]["torch"]["ratio"] == 2.0
-    assert result["ceiling"]["flops"] == CEILING.flops
-    assert written["run"]["epochs"] == 3
+    assert result["peers"]["pymlp"]["ceiling"]["flops"] == CEILING.flops
+    assert written["run"]["rounds"] == 1
 
 
 def test_picture_is_written(tmp_path):
     pytest.importorskip("matplotlib")
     from bench.picture import draw
 
-    run = report.Run(threads=2, rounds=1, epochs=3, data="none")
+    run = report.Run(threads=2, rounds=1, data="none")
     draw(run, [fit_result(pymlp=[0.03], torch=[0.16])], tmp_path / "bench.svg")
     drawn = (tmp_path / "bench.svg").read_text()
-    for text in ("784-200-10", "30.0 ms", "160 ms  5.33x"):
+    for text in ("784-200-10", "30.0 ms  pymlp", "160 ms  torch  5.33x"):
         assert f"<!-- {text} -->" in drawn
 
 
@@ -240,10 +280,12 @@ def test_picture_is_written(tmp_path):
 
 def test_a_missing_peer_is_named_and_left_out(monkeypatch, capsys):
     absent = Peer("absent", "absent", ("no_such_package_as_this",))
+    contest = Contest("absent", (absent,), (FIT,))
     monkeypatch.setitem(PEERS, "absent", absent)
-    monkeypatch.setattr(command, "start_gauge", lambda threads, stack: (None, []))
+    monkeypatch.setattr(command, "list_contests", lambda *_, **__: [contest])
+    monkeypatch.setattr(command, "start_gauges", lambda peers, threads, stack: ({}, {}))
     with pytest.raises(SystemExit, match="nothing to measure"):
-        command.main(["--peers", "absent", "--threads", "1"])
+        command.main(["--peers", "absent", "--threads", "1", "--jobs", "fit"])
     assert "left out: absent (not installed: no_such_package_as_this; pip install '.[bench]')" in (
         capsys.readouterr().out
     )
@@ -265,15 +307,56 @@ def test_bad_options_are_refused(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_jobs_are_networks_by_batches_then_predictions():
-    options = command.parse(["--threads", "1", "--networks", "784-10", "--batch", "1", "50"])
-    jobs = command.list_jobs(options, 5_400)
-    assert jobs[:2] == [Fit(LECTURE[0], 1, 5_400), Fit(LECTURE[0], 50, 5_400)]
-    assert {(job.network.name, job.rows) for job in jobs[2:]} == {
-        (name, rows)
-        for name in ("784-50-10", "784-200-10", "784-1000-10")
-        for rows in (1, 10_000)
-    }  # fmt: skip
+def contests_of(*kinds, threads=2, batches=None, quick=False):
+    samples = {"pixels": 5_400, "moons": 1_000, "digits": 1_797}
+    return list_contests(
+        kinds, LECTURE[:1], batches=batches, samples=samples, epochs=7, threads=threads, quick=quick
+    )
+
+
+def test_fits_are_one_contest_a_batch():
+    small, large = contests_of("fit", batches=[1, 50])
+    assert (small.jobs, large.jobs) == (
+        (Fit(LECTURE[0], 1, 5_400, 7),),
+        (Fit(LECTURE[0], 50, 5_400, 7),),
+    )
+    assert small.peers == (OURS, ONE_THREAD, *(p for p in PEERS.values() if p != OURS))
+    assert ONE_THREAD not in contests_of("fit", threads=1)[0].peers
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "other"),
+    [
+        ("bfloat16", "pymlp bfloat16", "torch bfloat16"),
+        ("avx2", "pymlp avx2", "sklearn"),
+        ("portable", "pymlp portable", "sklearn"),
+        ("predict", "pymlp", "pymlp bfloat16"),
+        ("row", "pymlp", "torch"),
+        ("small", "pymlp", "pymlp 1 thread"),
+    ],
+)
+def test_who_is_related_to_whom(kind, reference, other):
+    for contest in contests_of(kind):
+        assert contest.reference.name == reference
+        assert other in [peer.name for peer in contest.peers]
+        assert contest.jobs
+
+
+def test_small_networks_have_data_of_their_own():
+    (contest,) = contests_of("small")
+    assert [(job.network.name, job.data, job.samples) for job in contest.jobs] == [
+        ("2-2-2", "moons", 1_000),
+        ("2-20-2", "moons", 1_000),
+        ("64-50-10", "digits", 1_797),
+    ]
+    assert len(contests_of(*KINDS, quick=True)[-1].jobs) == 1
+
+
+def test_a_variant_says_in_its_name_and_environment_what_it_is():
+    portable = contests_of("portable")[0].reference
+    assert portable.environment == {"PYMLP_ISA": "portable"}
+    assert PEERS["keras-jax"].environment == {"KERAS_BACKEND": "jax"}
+    assert OURS.environment == {}
 
 
 def test_a_worker_answers_and_reports_what_it_raises():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -21,17 +21,33 @@ class Model(Protocol):
         """X as the library's own kind of array; not timed."""
 
     def predict_proba(self, X: Any) -> Any:
-        """X: (rows, 784), from `array`; returns (rows, 10), computed."""
+        """X: (rows, n_features), from `array`; returns (rows, n_classes), computed."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """How a library is found, named and loaded."""
+    """How a library is found and loaded, and how it is to run."""
 
-    name: str
+    library: str
     module: str
     packages: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...] = ()
+    backend: str | None = None  # Keras's
+    precision: str = "float32"
+    isa: str | None = None  # the instruction set forced upon pymlp
+    threads: int | None = None  # as many as the run's
+
+    @property
+    def name(self) -> str:
+        """The library's, with what is not as usual: ``"pymlp avx2"``."""
+        parts = [self.library, self.isa, None if self.precision == "float32" else self.precision]
+        if self.threads:
+            parts.append(f"{self.threads} thread{'s' if self.threads > 1 else ''}")
+        return " ".join(part for part in parts if part)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        variables = {"KERAS_BACKEND": self.backend, "PYMLP_ISA": self.isa}
+        return {name: value for name, value in variables.items() if value}
 
     @property
     def missing(self) -> list[str]:
@@ -41,19 +57,25 @@ class Peer:
     def build(self, network: Network, data: Data, batch: int, threads: int) -> Model:
         """The model, not yet trained; imports the library."""
         adapter = importlib.import_module(f"bench.peers.{self.module}")
-        model: Model = adapter.build(network, data, batch, threads)
+        precision = {} if self.precision == "float32" else {"precision": self.precision}
+        model: Model = adapter.build(network, data, batch, threads, **precision)
         return model
 
 
 REFERENCE = "pymlp"
 PEERS = {
-    peer.name: peer
+    peer.library: peer
     for peer in (
         Peer(REFERENCE, "pymlp", ("pymlp",)),
         Peer("sklearn", "sklearn", ("sklearn",)),
         Peer("torch", "torch", ("torch",)),
         Peer("jax", "jax", ("jax",)),
-        Peer("keras-jax", "keras", ("keras", "jax"), (("KERAS_BACKEND", "jax"),)),
-        Peer("keras-torch", "keras", ("keras", "torch"), (("KERAS_BACKEND", "torch"),)),
+        Peer("keras-jax", "keras", ("keras", "jax"), backend="jax"),
+        Peer("keras-torch", "keras", ("keras", "torch"), backend="torch"),
     )
 }
+OURS = PEERS[REFERENCE]
+ONE_THREAD = replace(OURS, threads=1)
+BFLOAT16 = replace(OURS, precision="bfloat16")
+AVX2, PORTABLE = replace(OURS, isa="avx2"), replace(OURS, isa="portable")
+TORCH_BFLOAT16 = replace(PEERS["torch"], precision="bfloat16")

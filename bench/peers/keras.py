@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from bench.data import Data
-from bench.jobs import MOMENTUM, N_CLASSES, N_FEATURES, Network
+from bench.jobs import MOMENTUM, Network
 
 
 def build(network: Network, data: Data, batch: int, threads: int) -> KerasModel:
@@ -23,9 +23,9 @@ class KerasModel:
         keras.utils.set_random_seed(0)
         self._model = keras.Sequential(
             [
-                keras.Input((N_FEATURES,)),
+                keras.Input(network.sizes[:1]),
                 *(keras.layers.Dense(width, activation="relu") for width in network.hidden),
-                keras.layers.Dense(N_CLASSES, activation="softmax"),
+                keras.layers.Dense(network.sizes[-1], activation="softmax"),
             ]
         )
         self._model.compile(
