@@ -40,8 +40,13 @@ def test_rounding_is_to_nearest_with_ties_to_even() -> None:
 
 
 @ISAS
-@given(x=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=70),
-                    elements=st.floats(width=32, allow_nan=False, allow_subnormal=False)))  # fmt: skip
+@given(
+    x=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=70),
+        elements=st.floats(width=32, allow_nan=False, allow_subnormal=False),
+    )
+)
 def test_pairs(isa: str, x: Array) -> None:
     rows, columns = x.shape
     even = np.zeros((rows + rows % 2, columns + columns % 2), np.float32)
