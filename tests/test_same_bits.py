@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import LAYOUTS
 from sklearn.datasets import make_classification
 
 import pymlp
@@ -187,15 +188,6 @@ def test_predictions_on_any_number_of_threads(dtype: type) -> None:
 # Data in odd wrappings
 
 
-def unaligned(rows: np.ndarray) -> np.ndarray:
-    """A copy whose values start one byte off."""
-    raw = np.zeros(rows.nbytes + 1, dtype=np.uint8)
-    copy = raw[1:].view(rows.dtype).reshape(rows.shape)
-    copy[...] = rows
-    assert not copy.flags.aligned
-    return copy
-
-
 def read_only(rows: np.ndarray) -> np.ndarray:
     copy = rows.copy()
     copy.flags.writeable = False
@@ -203,12 +195,8 @@ def read_only(rows: np.ndarray) -> np.ndarray:
 
 
 WRAPPINGS: dict[str, Callable[[np.ndarray], Any]] = {
-    "Fortran order": np.asfortranarray,
-    "every other row": lambda rows: np.repeat(rows, 2, axis=0)[::2],
-    "every other column": lambda rows: np.repeat(rows, 2, axis=-1)[..., ::2],
-    "negative strides": lambda rows: np.flip(np.flip(rows).copy()),
+    **LAYOUTS,
     "read-only": read_only,
-    "unaligned": unaligned,
     "a data frame": lambda rows: pd.DataFrame(rows) if rows.ndim > 1 else pd.Series(rows),
     # from here on the type is another one, and float64 the one used
     "big-endian": lambda rows: rows.astype(rows.dtype.newbyteorder(">")),

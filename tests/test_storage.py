@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from layouts import LAYOUTS
 
 import pymlp
 from pymlp import MLPClassifier, MLPRegressor, _core
@@ -27,24 +28,13 @@ TARGETS = np.tanh(SIGNS[:, :2])
 
 DTYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
 DTYPES += ["float16", "float32", "float64"]
-EVERY_DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 EVERY_PRECISION = pytest.mark.parametrize("precision", ["float32", "float64"])
 
 
-def unaligned(X: np.ndarray) -> np.ndarray:
-    room = np.empty(X.nbytes + 1, np.uint8)[1:]
-    copy = room.view(X.dtype).reshape(X.shape)
-    copy[...] = X
-    return copy
-
-
-LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+ORDERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "C order": np.ascontiguousarray,
-    "Fortran order": np.asfortranarray,
-    "every other column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
-    "backwards": lambda X: np.flip(np.flip(X).copy()),
-    "backwards, Fortran order": lambda X: np.flip(np.flip(np.asfortranarray(X)).copy("K")),
-    "unaligned": unaligned,
+    "negative strides, Fortran order": lambda X: np.flip(np.flip(np.asfortranarray(X)).copy("K")),
+    **LAYOUTS,
 }
 
 
@@ -73,12 +63,15 @@ def outputs(X: Any, precision: str) -> np.ndarray:
 
 
 @EVERY_PRECISION
-@EVERY_DTYPE
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_fit_has_the_bits_of_one_on_a_copy(layout: str, dtype: str, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "layout"),
+    [(dtype, "Fortran order") for dtype in DTYPES if dtype != "float32"]
+    + [("float32", layout) for layout in ORDERS],
+)
+def test_a_fit_has_the_bits_of_one_on_a_copy(dtype: str, layout: str, precision: str) -> None:
     X = stored(dtype)
     fits = []
-    for rows in (LAYOUTS[layout](X), np.ascontiguousarray(X, precision)):
+    for rows in (ORDERS[layout](X), np.ascontiguousarray(X, precision)):
         clf = MLPClassifier(
             (9,), precision=precision, batch_size=20, max_iter=2, random_state=0, n_threads=2
         )
@@ -92,8 +85,10 @@ def test_a_fit_has_the_bits_of_one_on_a_copy(layout: str, dtype: str, precision:
         np.testing.assert_array_equal(actual, desired, strict=True)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["uint8", "float16", "float64"])
+@pytest.mark.parametrize(
+    ("dtype", "layout"),
+    [("uint8", "C order"), ("float16", "Fortran order"), ("float64", "negative strides")],
+)
 @pytest.mark.parametrize(
     "params",
     [
@@ -110,12 +105,12 @@ def test_so_has_every_way_of_training(params: dict[str, Any], dtype: str, layout
     params = {"batch_size": 20, "max_iter": 3, "precision": "float32", "random_state": 0} | params
     fits = [
         MLPRegressor(hidden_layer_sizes=(5,), **params).fit(rows, TARGETS, weight)
-        for rows in (LAYOUTS[layout](X), X.astype(np.float32))
+        for rows in (ORDERS[layout](X), X.astype(np.float32))
     ]
     assert_same_fit(*fits)
 
 
-@EVERY_DTYPE
+@pytest.mark.parametrize("dtype", ["int16", "float64"])
 def test_partial_fit_warm_start_and_ensembles(dtype: str) -> None:
     X = stored(dtype)
     fits = []
@@ -146,19 +141,14 @@ def test_fortran_order_is_read_in_windows() -> None:
 @settings(deadline=None, max_examples=20)
 @given(data=st.data())
 def test_numbers_are_converted_as_by_numpy(dtype: str, precision: str, data: Any) -> None:
-    largest = float(np.finfo(precision).max) if dtype == "float64" else None
-    elements: dict[str, Any] = {"allow_nan": False, "allow_infinity": False}
+    elements = None
     if dtype.startswith("float"):
-        # what is subnormal in the arithmetic's type counts as 0
-        elements |= {"allow_subnormal": dtype == "float16"}
-        if precision == "float32" and dtype == "float64":
-            small = float(np.finfo(np.float32).tiny)
-            X = data.draw(hnp.arrays(dtype, (2, 40), elements=st.floats(-largest, largest)))
-            X[np.abs(X) < small] = 0
-        else:
-            X = data.draw(hnp.arrays(dtype, (2, 40), elements=elements))
-    else:
-        X = data.draw(hnp.arrays(dtype, (2, 40)))
+        largest = float(min(np.finfo(dtype).max, np.finfo(precision).max))
+        width = 8 * np.dtype(dtype).itemsize
+        elements = st.floats(-largest, largest, width=width)  # type: ignore[arg-type]
+    X = data.draw(hnp.arrays(dtype, (2, 40), elements=elements))
+    if dtype in ("float32", "float64"):  # what is subnormal in one of the two types counts as 0
+        X[np.abs(X) < max(np.finfo(t).tiny for t in (dtype, precision))] = 0
     # each output is one number: sums of the others' products with 0 change nothing
     for rows in (X, np.asfortranarray(X)):
         np.testing.assert_array_equal(outputs(rows, precision), X.astype(precision), strict=True)

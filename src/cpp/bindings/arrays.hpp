@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -43,6 +44,11 @@ inline void expect_shape(const py::array& a, const char* name, const std::vector
     throw std::invalid_argument(std::string(name) + " must have shape " + expected + "), got " +
                                 shape_text(a) + ".");
 }
+
+// What may be given beside the rows of X: their weights (n rows), and the row of each sample (n).
+template <class T>
+using Weights = std::optional<Array<T>>;
+using Order = std::optional<Array<std::int64_t>>;
 
 template <class T>
 const T* data_or_null(const std::optional<Array<T>>& a) {

@@ -1,4 +1,7 @@
 // Products of bfloat16 pairs, of a named instruction set, for the tests. Numbers go in and out as float.
+#include <cstring>
+#include <vector>
+
 #include "bindings/padded.hpp"
 #include "kernels/dispatch.hpp"
 

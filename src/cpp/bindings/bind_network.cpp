@@ -1,4 +1,6 @@
 // Losses, and prediction from NumPy parameters.
+#include <type_traits>
+
 #include "bindings/names.hpp"
 #include "bindings/samples.hpp"
 
@@ -21,9 +23,7 @@ bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Act
     for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
     Network<T> network(units, activations, loss);
     load_layers(network.layers, layers);
-    Dataset<T> data;
-    data.n = n;
-    data.x = x;
+    const Dataset<T> data{n, x};
     if constexpr (std::is_same_v<T, float>)
         if (bf16) return predict<Bf16Pair>(network, data, predictions, n_threads, only_finite);
     return predict<T>(network, data, predictions, n_threads, only_finite);

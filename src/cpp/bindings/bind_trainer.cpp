@@ -11,9 +11,11 @@ namespace pymlp {
 namespace {
 
 template <class Operand>
+using Arrays = std::vector<Array<Sum<Operand>>>;
+
+template <class Operand>
 py::tuple run_epoch(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
-                    const std::optional<Array<Sum<Operand>>>& sample_weight,
-                    const std::optional<Array<std::int64_t>>& order, double learning_rate) {
+                    const Weights<Sum<Operand>>& sample_weight, const Order& order, double learning_rate) {
     if (!trainer.has_moments()) throw std::invalid_argument("The moments have been taken.");
     const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, order);
     const EpochResult result = interruptibly(
@@ -23,9 +25,8 @@ py::tuple run_epoch(Trainer<Operand>& trainer, const py::object& x, const py::ar
 
 template <class Operand>
 double gradient(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
-                const std::optional<Array<Sum<Operand>>>& sample_weight,
-                const std::vector<Array<Sum<Operand>>>& coefs,
-                const std::vector<Array<Sum<Operand>>>& intercepts) {
+                const Weights<Sum<Operand>>& sample_weight, const Arrays<Operand>& coefs,
+                const Arrays<Operand>& intercepts) {
     const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, std::nullopt);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.full_gradient(samples.data, interrupted); });
@@ -43,30 +44,25 @@ py::dict monitored(const Trainer<Operand>& trainer) {
 
 template <class Operand>
 py::tuple evaluate_arrays(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
-                          const std::optional<Array<Sum<Operand>>>& sample_weight,
-                          const std::optional<Array<std::int64_t>>& order, int n_threads) {
+                          const Weights<Sum<Operand>>& sample_weight, const Order& order, int n_threads) {
     const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, order);
-    Evaluation result;
-    {
+    const Evaluation result = [&] {
         const py::gil_scoped_release unlocked;
-        result = evaluate<Operand>(trainer.predictor(), samples.data, n_threads);
-    }
+        return evaluate<Operand>(trainer.predictor(), samples.data, n_threads);
+    }();
     return py::make_tuple(result.loss, result.accuracy);
 }
 
 template <class Operand>
-Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x,
-                                 const std::optional<Array<std::int64_t>>& order, int n_threads) {
+Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x, const Order& order,
+                                 int n_threads) {
     const RowsOf<Sum<Operand>> rows(x, trainer.network().n_features());
-    Dataset<Sum<Operand>> data;
-    data.n = n_samples(order, rows.n());
-    data.x = rows.rows();
-    data.order = data_or_null(order);
+    const Dataset<Sum<Operand>> data{n_samples(order, rows.n()), rows.rows(), nullptr, nullptr, nullptr,
+                                     data_or_null(order)};
     Array<Sum<Operand>> out({data.n, trainer.network().n_outputs()});
-    Sum<Operand>* predictions = out.mutable_data();
     {
         const py::gil_scoped_release unlocked;
-        predict<Operand>(trainer.predictor(), data, predictions, n_threads);
+        predict<Operand>(trainer.predictor(), data, out.mutable_data(), n_threads);
     }
     return out;
 }
@@ -92,42 +88,40 @@ std::unique_ptr<Trainer<Operand>> new_trainer(
 
 template <class Operand>
 void bind(py::module_& m, const char* name) {
-    using Arrays = std::vector<Array<Sum<Operand>>>;
     const auto coefs = py::arg("coefs").noconvert(), intercepts = py::arg("intercepts").noconvert();
     const auto load = [](auto layers_of) {
-        return [layers_of](Trainer<Operand>& t, const Arrays& w, const Arrays& b) {
+        return [layers_of](Trainer<Operand>& t, const Arrays<Operand>& w, const Arrays<Operand>& b) {
             load_layers<Sum<Operand>>(layers_of(t), layer_views(w, b));
         };
     };
     const auto store = [](auto layers_of) {
-        return [layers_of](Trainer<Operand>& t, const Arrays& w, const Arrays& b) {
+        return [layers_of](Trainer<Operand>& t, const Arrays<Operand>& w, const Arrays<Operand>& b) {
             store_layers<Sum<Operand>>(layers_of(t), w, b);
         };
     };
     // The last that is asked of a trainer: it does not keep what it hands over.
     const auto take = [](auto layers_of) {
-        return [layers_of](Trainer<Operand>& t, const Arrays& w, const Arrays& b) {
+        return [layers_of](Trainer<Operand>& t, const Arrays<Operand>& w, const Arrays<Operand>& b) {
             store_layers<Sum<Operand>>(layers_of(t), w, b);
             layers_of(t).clear();
         };
     };
+    const auto parameters = [](auto& t) -> auto& { return t.network().layers; };
+    const auto average = [](auto& t) -> auto& { return t.predictor().layers; };
+    const auto first_moments = [](auto& t) -> auto& { return t.first_moments(); };
+    const auto second_moments = [](auto& t) -> auto& { return t.second_moments(); };
     py::class_<Trainer<Operand>>(m, name, "Mini-batch training of one network.")
         .def(py::init(&new_trainer<Operand>), py::arg("units"), py::kw_only(), py::arg("activations"),
              py::arg("loss"), py::arg("solver"), py::arg("momentum"), py::arg("nesterov"), py::arg("beta_1"),
              py::arg("beta_2"), py::arg("epsilon"), py::arg("alpha"), py::arg("weight_decay"),
              py::arg("clip_norm"), py::arg("ema_decay"), py::arg("dropout"), py::arg("seed"),
              py::arg("monitor"), py::arg("batch_size"), py::arg("n_threads"))
-        .def("load_parameters", load([](auto& t) -> auto& { return t.network().layers; }), coefs, intercepts)
-        .def("store_parameters", store([](auto& t) -> auto& { return t.network().layers; }), coefs,
-             intercepts)
-        .def("load_first_moments", load([](auto& t) -> auto& { return t.first_moments(); }), coefs,
-             intercepts)
-        .def("take_first_moments", take([](auto& t) -> auto& { return t.first_moments(); }), coefs,
-             intercepts)
-        .def("load_second_moments", load([](auto& t) -> auto& { return t.second_moments(); }), coefs,
-             intercepts)
-        .def("take_second_moments", take([](auto& t) -> auto& { return t.second_moments(); }), coefs,
-             intercepts)
+        .def("load_parameters", load(parameters), coefs, intercepts)
+        .def("store_parameters", store(parameters), coefs, intercepts)
+        .def("load_first_moments", load(first_moments), coefs, intercepts)
+        .def("take_first_moments", take(first_moments), coefs, intercepts)
+        .def("load_second_moments", load(second_moments), coefs, intercepts)
+        .def("take_second_moments", take(second_moments), coefs, intercepts)
         .def_property("steps", &Trainer<Operand>::steps, &Trainer<Operand>::set_steps)
         .def_property("averaged_steps", &Trainer<Operand>::averaged_steps,
                       &Trainer<Operand>::set_averaged_steps)
@@ -136,8 +130,8 @@ void bind(py::module_& m, const char* name) {
         .def_property_readonly("monitored", &monitored<Operand>)
         .def("evaluate", &evaluate_arrays<Operand>, py::arg("X"), py::arg("y"),
              py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("n_threads"))
-        .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
-        .def("store_average", store([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
+        .def("load_average", load(average), coefs, intercepts)
+        .def("store_average", store(average), coefs, intercepts)
         .def("gradient", &gradient<Operand>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
              coefs, intercepts)
         .def("is_finite", [](Trainer<Operand>& t) { return t.network().finite(); })

@@ -30,9 +30,7 @@ class RowsOf {
                                  std::string(py::str(type)) + ".");
         n_ = dense.ndim() == 2 ? dense.shape(0) : 0;
         expect_shape(dense, "X", {n_, rows_.n_features});
-        const auto address = reinterpret_cast<std::uintptr_t>(dense.data());
-        if (py::isinstance<Array<T>>(dense) && address % alignof(T) == 0)
-            rows_.values = static_cast<const T*>(dense.data());
+        if (is_plain<T>(dense)) rows_.values = static_cast<const T*>(dense.data());
         rows_.numbers = static_cast<const char*>(dense.data());
         rows_.item_size = type.itemsize();
         rows_.row_stride = dense.strides(0);
@@ -116,7 +114,7 @@ struct Targets {
 };
 
 // Number of samples: of all rows, or of those that `order` names.
-inline Index n_samples(const std::optional<Array<std::int64_t>>& order, Index rows) {
+inline Index n_samples(const Order& order, Index rows) {
     if (!order) return rows;
     expect_shape(*order, "order", {order->size()});
     for (py::ssize_t i = 0; i < order->size(); ++i)
@@ -133,7 +131,7 @@ struct Samples {
     Dataset<T> data;
 
     Samples(const Network<T>& network, const py::object& X, const py::array& y,
-            const std::optional<Array<T>>& sample_weight, const std::optional<Array<std::int64_t>>& order)
+            const Weights<T>& sample_weight, const Order& order)
         : x(X, network.n_features()) {
         const Index rows = x.n();
         const Targets<T> targets(y, network.loss.kind, network.loss.groups, rows);

@@ -80,7 +80,7 @@ constexpr pymlp::ProductTable<Operand> products = {
     gemm<Operand>, update<Operand>, gradient<Operand>, transpose_panel<Operand>, fma_rounds<Operand>,
 };
 
-[[maybe_unused]] constexpr pymlp::Bf16Table bf16_table = {
+constexpr pymlp::Bf16Table bf16_table = {
     products<Bf16Pair>,
     emulates_bf16,
     pair_columns,

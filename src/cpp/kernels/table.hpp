@@ -152,12 +152,12 @@ template <class T>
 struct UpdateArgs {
     Index first_row, last_row;  // as in GradientArgs
     Index vectors;
-    T* weights;         // (n_in, vectors * lanes), a panel; the state arrays alike
-    T* first_moment;    // velocity (sgd), m (adam, adamw, nadam, lion) or the squares (rmsprop, adagrad)
-    T* second_moment;   // v (adam, adamw, nadam)
-    T* average;         // moving average of the weights, or null
-    double* squares;    // out: sum of the new weights' squares, one number a row tile; null without a penalty
-    Bf16Pair* rounded;  // out: the new weights as operands, (n_in / 2, vectors * lanes), or null
+    T* weights;        // (n_in, vectors * lanes), a panel; the state arrays alike
+    T* first_moment;   // velocity (sgd), m (adam, adamw, nadam, lion) or the squares (rmsprop, adagrad)
+    T* second_moment;  // v (adam, adamw, nadam)
+    T* average;        // moving average of the weights, or null
+    double* squares;   // out: sum of the new weights' squares, one number a row tile; null without a penalty
+    Bf16Pair* pairs;   // out: the new weights in pairs, (n_in / 2, vectors * lanes), or null
 };
 
 // Row-wise loss of the output layer: z becomes dz = sample_weight * d loss / d z.

@@ -154,7 +154,7 @@ void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index row,
         if constexpr (penalised) squares += updated * updated;
     }
     if constexpr (std::is_same_v<T, float>)
-        if (u.rounded) pair_rows(rows, width, tile.weights, width, u.rounded + row / 2 * width, width);
+        if (u.pairs) pair_rows(rows, width, tile.weights, width, u.pairs + row / 2 * width, width);
     finish_tile<T>(u, s, row, rows, static_cast<double>(sum_lanes<T>(squares)));
 }
 
@@ -203,7 +203,7 @@ void update_fused(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>
         const double squares = dense_rows<Operand, penalised>(
             g, row, rows, nullptr,
             [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); },
-            u.rounded);
+            u.pairs);
         finish_tile<T>(u, s, row, rows, squares);
     });
 }
@@ -246,7 +246,7 @@ void apply_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* grad
     bias.first_row = 0;
     bias.last_row = 1;
     bias.squares = nullptr;
-    bias.rounded = nullptr;
+    bias.pairs = nullptr;
     OptimizerStep<T> step = s;
     step.decay = 0;
     apply<T>(bias, step, gradient);

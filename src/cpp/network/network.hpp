@@ -64,8 +64,8 @@ struct Network {
 template <class T>
 Index row_stride(Index columns);
 
-// predictions: (n, n_outputs), row-major, of the data's samples. With `only_finite` a dense x is looked
-// through on the way: false, and no predictions, if it holds an infinity or NaN.
+// predictions: (n, n_outputs), row-major, of the data's samples. With `only_finite` x, which is plain then
+// and has no order, is looked through on the way: false, and no predictions, if it holds an infinity or NaN.
 template <class Operand>
 bool predict(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data,
              Sum<Operand>* predictions, int n_threads, bool only_finite = false);

@@ -74,7 +74,7 @@ class OperandPanels {
             for (Index p = 0; p < panels.count(); ++p) {
                 const Index width = panels.vectors(p) * panels.lanes;
                 bf16_kernels().pair_rows(panels.rows, width, layer.weights.data() + panels.offset(p), width,
-                                         rounded(panels, p), width);
+                                         pairs(panels, p), width);
             }
         }
     }
@@ -86,7 +86,7 @@ class OperandPanels {
             return layer.weights.data() + layer.panels.offset(p);
     }
     // Where an update of the weights writes their copy; null where there is none.
-    Bf16Pair* rounded(const Panels& panels, Index p) {
+    Bf16Pair* pairs(const Panels& panels, Index p) {
         if constexpr (is_pair<Operand>)
             return pairs_.size() ? pairs_.data() + panels.first_column(p) * depth_ : nullptr;
         else

@@ -1,6 +1,8 @@
 // Passes over many rows: blocks of rows go through all layers, so that their activations stay in the cache.
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <vector>
 
 #include "network/operands.hpp"
 #include "threads/team.hpp"
@@ -8,8 +10,8 @@
 namespace pymlp {
 namespace {
 
-constexpr Index block_rows =
-    84;  // a multiple of every row tile (6, 14); 84 x 1000 floats fit into the L2 cache
+// A multiple of every row tile (6, 14); 84 x 1000 floats fit into the L2 cache.
+constexpr Index block_rows = 84;
 
 template <class T>
 int team_of(const Network<T>& network, Index n, int n_threads) {
@@ -83,7 +85,7 @@ class Forward {
 };
 
 // Calls f(member, first, rows, z, ldz) with the raw outputs of every block of samples. With `only_finite` it
-// stops at a block of a dense x that is not finite and returns false.
+// stops at a block of x, which is plain then and has no order, that is not finite, and returns false.
 template <class Operand, class F>
 bool for_each_block(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads,
                     bool only_finite, F f) {

@@ -1,5 +1,7 @@
 // Prediction of a few rows without packing the weights.
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "network/network.hpp"
 #include "threads/team.hpp"

@@ -58,9 +58,9 @@ class Pass {
     const OperandMatrix<Operand>& dz(std::size_t l) const {
         return l + 1 == network_.layers.size() ? outputs_[l] : dz_[l];
     }
-    // Where an update writes the weights of a panel as operands; null where products read the weights.
-    Bf16Pair* rounded(std::size_t l, Index panel) {
-        return weights_[l].rounded(network_.layers[l].panels, panel);
+    // Where an update writes the weights of a panel in pairs; null where products read the weights.
+    Bf16Pair* pairs(std::size_t l, Index panel) {
+        return weights_[l].pairs(network_.layers[l].panels, panel);
     }
     Sums sums(const Batch<Operand>& batch) const;
 

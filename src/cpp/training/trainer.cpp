@@ -1,5 +1,6 @@
 #include "training/trainer.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -270,7 +271,7 @@ UpdateArgs<Sum<Operand>> Trainer<Operand>::update_args(std::size_t l, Index pane
     args.first_moment = at(first_moments_);
     args.second_moment = at(second_moments_);
     if (averaged_) args.average = at(averaged_->layers);
-    if (!bias) args.rounded = pass_.rounded(l, panel);
+    if (!bias) args.pairs = pass_.pairs(l, panel);
     if (!squares_.empty() && !bias) args.squares = squares_[l].data() + tile_at(l, panel);
     return args;
 }

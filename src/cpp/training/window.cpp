@@ -1,9 +1,10 @@
 #include "training/window.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 namespace pymlp {
-
 namespace {
 
 constexpr Index max_bytes = Index(32) << 20;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "network/panels.hpp"
 #include "network/samples.hpp"
