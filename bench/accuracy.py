@@ -15,12 +15,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.accuracy", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of MNIST's IDX files")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--precision", choices=("float32", "float64", "bfloat16"))
     arguments = parser.parse_args()
     split = mnist_split(arguments.data)
     print("| network | pymlp, mean | standard deviation | epochs | lecture |")
     print("|---|---:|---:|---:|---:|")
     for network in NETWORKS:
-        jobs = [Job(split, seed=seed, lecture=True) for seed in range(arguments.seeds)]
+        jobs = [
+            Job(split, seed=seed, precision=arguments.precision, lecture=True)
+            for seed in range(arguments.seeds)
+        ]
         trainings = [train_ours(network, job) for job in jobs]
         scores = [training.accuracy for training in trainings]
         epochs = fmean(training.epochs for training in trainings)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from accuracy import grid, ulps
+from matrices import ISAS
 from numpy.typing import NDArray
 
 from pymlp import _core
@@ -15,7 +16,7 @@ kernels = _core.kernels
 Array = NDArray[Any]
 
 pytestmark = [
-    pytest.mark.parametrize("isa", _core.available_isas()),
+    pytest.mark.parametrize("isa", ISAS),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
 

@@ -82,7 +82,10 @@ def start() -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("source", RECIPES, ids=lambda source: source.partition("(")[0].strip())
-def test_recipes(source: str, start: dict[str, Any]) -> None:
+def test_recipes(
+    source: str, start: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
     with contextlib.redirect_stdout(io.StringIO()):
         exec(source, dict(start))
 

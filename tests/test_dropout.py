@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matrices import ISAS
 from numpy.typing import NDArray
 from threefry import threefry, words
 
@@ -13,10 +14,10 @@ from pymlp import _core
 kernels = _core.kernels
 Array = NDArray[Any]
 
-FASTEST = _core.available_isas()[-1]
+FASTEST = ISAS[-1]
 
 every_kernel = [
-    pytest.mark.parametrize("isa", _core.available_isas()),
+    pytest.mark.parametrize("isa", ISAS),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
 

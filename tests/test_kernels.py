@@ -10,7 +10,7 @@ import pytest
 from accuracy import grid, ulps
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matrices import SIZES, integers
+from matrices import ISAS, SIZES, integers
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
@@ -20,7 +20,7 @@ kernels = _core.kernels
 Array = NDArray[Any]
 
 pytestmark = [
-    pytest.mark.parametrize("isa", _core.available_isas()),
+    pytest.mark.parametrize("isa", ISAS),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
 

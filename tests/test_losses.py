@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matrices import ISAS
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, softmax, xlogy
 from sklearn._loss.loss import (
@@ -28,7 +29,7 @@ kernels = _core.kernels
 Array = NDArray[Any]
 
 pytestmark = [
-    pytest.mark.parametrize("isa", _core.available_isas()),
+    pytest.mark.parametrize("isa", ISAS),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
 

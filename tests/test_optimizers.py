@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matrices import SIZES, integers
+from matrices import ISAS, SIZES, integers
 from numpy.typing import NDArray
 
 from pymlp import _core
@@ -13,7 +13,7 @@ kernels = _core.kernels
 Array = NDArray[Any]
 
 pytestmark = [
-    pytest.mark.parametrize("isa", _core.available_isas()),
+    pytest.mark.parametrize("isa", ISAS),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matrices import ISAS
 from numpy.typing import NDArray
 
 from pymlp import _core
@@ -12,7 +13,7 @@ kernels = _core.kernels
 Array = NDArray[Any]
 
 pytestmark = [
-    pytest.mark.parametrize("isa", _core.available_isas()),
+    pytest.mark.parametrize("isa", ISAS),
     pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"]),
 ]
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from ._core import Loss
 from ._engine import Engine, Samples
@@ -19,8 +19,9 @@ from ._lbfgs import Objective, run_lbfgs
 from ._optimizers import Optimizer
 from ._parallel import warn
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
-from ._prediction import FittedNetwork, laid_out
+from ._prediction import FittedNetwork
 from ._progress import Progress
+from ._rows import arithmetic_type, validated
 from ._scoring import Validation, goal
 from ._tasks import DURING_FIT, Tasks
 from ._training import hold_out, run_epochs
@@ -73,28 +74,28 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         return {}
 
     @abstractmethod
-    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
-        """Columns of ``history_`` for the validation set."""
+    def _validation_metrics(
+        self, engine: Engine, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        """Columns of ``history_`` for the validation set: some rows of the samples, or all."""
 
     # --- input -----------------------------------------------------------------------------------
 
-    def _validate_X_y(self, X: Any, y: Any, dtype: Any, *, reset: bool) -> tuple[Any, Any]:  # noqa: N802
-        """Check X and y; returns X in the engine's layout and y as it is."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=dtype,
-            order="C",
-            reset=reset,
-            multi_output=True,
-            y_numeric=self._y_numeric,
-        )
-        return laid_out(X), self._validate_target(y)
+    def _arithmetic_types(self) -> list[Any]:
+        """Types that a new model computes in: X's own if it is one of them, else the first."""
+        if self.precision is None:
+            return [np.float64, np.float32]
+        return ["float32" if self._in_bf16() else self.precision]
 
-    def _samples(self, X: Any, y: Any, sample_weight: Array | None) -> Samples:
-        return Samples(X, self._encode(y, X.dtype), self._laid_out_weight(sample_weight, X.dtype))
+    def _validate_X_y(self, X: Any, y: Any, types: list[Any], *, reset: bool) -> tuple[Any, Any]:  # noqa: N802
+        """Check X, to be computed in one of the types, and y, which is left as it is."""
+        X, y = validated(
+            self, X, y, types=types, reset=reset, multi_output=True, y_numeric=self._y_numeric
+        )
+        return X, self._validate_target(y)
+
+    def _samples(self, X: Any, y: Any, sample_weight: Array | None, dtype: Any) -> Samples:
+        return Samples(X, self._encode(y, dtype), self._laid_out_weight(sample_weight, dtype))
 
     @staticmethod
     def _laid_out_weight(sample_weight: Array | None, dtype: Any) -> Array | None:
@@ -110,7 +111,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     def _validate_X_y_val(self, X_val: Any, y_val: Any, dtype: Any) -> tuple[Any, Any]:  # noqa: N802
         """`_validate_X_y` of a validation set."""
         try:
-            return self._validate_X_y(X_val, y_val, dtype, reset=False)
+            return self._validate_X_y(X_val, y_val, [dtype], reset=False)
         except (TypeError, ValueError) as error:
             raise type(error)(f"X_val, y_val: {error}") from error
 
@@ -122,7 +123,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"sample_weight_val: {error}") from error
-        return Validation(self._samples(X, y, sample_weight), X_val, y_val)
+        return Validation(self._samples(X, y, sample_weight, dtype), X_val, y_val)
 
     # --- fitting ---------------------------------------------------------------------------------
 
@@ -180,7 +181,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             train, weight = self._prepare(X, y, sample_weight, incremental=incremental)
             validation = None
             if X_val is not None:
-                validation = self._validation_set(X_val, y_val, sample_weight_val, train.X.dtype)
+                dtype = self.coefs_[0].dtype
+                validation = self._validation_set(X_val, y_val, sample_weight_val, dtype)
             rows = np.arange(train.X.shape[0], dtype=np.int64)
             if self._stops_early() and validation is None:
                 rows, held_out = hold_out(self, rows, train)
@@ -243,16 +245,17 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         """
         hidden = self._hidden_units()
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        dtype: Any = self.precision or (np.float64, np.float32)
+        types = self._arithmetic_types()
         if not first_pass and self.precision is None:
-            dtype = self._fitted_parameters().coefs[0].dtype  # a model keeps its type
+            types = [self._fitted_parameters().coefs[0].dtype]  # a model keeps its type
 
-        X, y = self._validate_X_y(X, y, dtype, reset=first_pass)
+        X, y = self._validate_X_y(X, y, types, reset=first_pass)
+        dtype = arithmetic_type(X, types)
         self._set_target(y, incremental=incremental)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        train = self._samples(X, y, self._weigh(sample_weight, y, incremental=incremental))
-        weight = self._laid_out_weight(sample_weight, X.dtype)
+        train = self._samples(X, y, self._weigh(sample_weight, y, incremental=incremental), dtype)
+        weight = self._laid_out_weight(sample_weight, dtype)
 
         units = [X.shape[1], *hidden, self.n_outputs_]
         self.n_layers_ = len(units)
@@ -261,13 +264,13 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         if not self._stops_early():
             self.__dict__.pop("best_epoch_", None)  # a callback's
         if first_pass:
-            self._initialize(units, X.dtype)
+            self._initialize(units, dtype)
         elif self.solver != "lbfgs":
             if getattr(self, "_goal", None) != goal(self):  # another one than in the last fit
                 self._reset_progress()
             if not hasattr(self, "loss_curve_"):  # that was by lbfgs
                 self.loss_curve_ = []
-        self._copy_parameters(units, X.dtype)
+        self._copy_parameters(units, dtype)
         self._copy_records()
         optimizer = None
         if incremental or (self.warm_start == "full" and not first_pass):
@@ -277,7 +280,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             optimizer = self._new_optimizer()
         # scikit-learn's partial_fit keeps the rates of its first call
         self._optimizer = optimizer.continued(
-            X.dtype, rates=None if incremental else rates, is_pickled=incremental
+            dtype, rates=None if incremental else rates, is_pickled=incremental
         )
         return train, weight
 
@@ -365,6 +368,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             ema_decay=float(self.ema_decay or 0.0),
             monitor=bool(self.monitor_gradients),
             n_threads=self._threads(),
+            bf16=self._in_bf16(),
         )
 
     def _batch_size(self, n_samples: int) -> int:

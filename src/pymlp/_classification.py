@@ -51,7 +51,8 @@ class Classifier(LabelsMixin, BaseMLP):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise.
+            `precision` says otherwise. An array of real numbers is never copied, whatever its
+            type (of at most 64 bits) and strides; it may be memory-mapped.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type: one a sample, an indicator matrix of zeros and ones
             (multilabel), or several a sample (multi-output).
@@ -210,8 +211,8 @@ class Classifier(LabelsMixin, BaseMLP):
         # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
         return train.y > 0.5 if self.n_outputs_ == 1 else None
 
-    def _softmax_groups(self) -> list[int]:
-        return list(self._target.groups)
+    def _softmax_groups(self) -> tuple[int, ...]:
+        return self._target.groups
 
     def _score_column(self) -> str:
         return "val_accuracy"
@@ -219,8 +220,10 @@ class Classifier(LabelsMixin, BaseMLP):
     def _training_metrics(self, accuracy: float) -> dict[str, float]:
         return {"accuracy": accuracy}
 
-    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
-        loss, accuracy = engine.evaluate(samples)
+    def _validation_metrics(
+        self, engine: Engine, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        loss, accuracy = engine.evaluate(samples, rows)
         return {"val_loss": loss, "val_accuracy": accuracy}
 
 

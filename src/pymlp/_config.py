@@ -32,7 +32,8 @@ def show_config(*, display: bool = True) -> dict[str, Any] | None:
     dict or None
         With ``display=False``: ``version`` (str), ``isa`` (str, the instruction set in use),
         ``isas`` (list of str, those that the environment variable ``PYMLP_ISA`` can force),
-        ``threads`` (int, used for ``n_threads=None``), ``blas`` (str) and ``cuda`` (bool).
+        ``bfloat16`` (str, how ``precision="bfloat16"`` is computed), ``threads`` (int, used for
+        ``n_threads=None``), ``blas`` (str) and ``cuda`` (bool).
 
     Raises
     ------
@@ -43,12 +44,13 @@ def show_config(*, display: bool = True) -> dict[str, Any] | None:
     --------
     >>> from pymlp import show_config
     >>> sorted(show_config(display=False))
-    ['blas', 'cuda', 'isa', 'isas', 'threads', 'version']
+    ['bfloat16', 'blas', 'cuda', 'isa', 'isas', 'threads', 'version']
     """
     config = {
         "version": _core.__version__,
         "isa": _core.isa(),
         "isas": _core.available_isas(),
+        "bfloat16": "emulated in float32" if _core.emulates_bf16() else "native",
         "threads": _core.max_threads(),
         "blas": _blas_route(),
         "cuda": importlib.util.find_spec("pymlp._cuda") is not None,

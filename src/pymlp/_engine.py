@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._core import Trainer32, Trainer64
+from ._core import Trainer32, Trainer64, TrainerBf16
 from ._optimizers import N_MOMENTS, Optimizer
 from ._parameters import Array, Parameters
 
@@ -14,23 +14,18 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    X : ndarray or CSR matrix or array of shape (n_samples, n_features), float32 or float64
-        In C order, or with sorted indices and no duplicates.
+    X : ndarray or CSR matrix or array of shape (n_samples, n_features)
+        Real numbers of at most 64 bits, with any strides; or values of the weights' dtype with
+        sorted indices and no duplicates.
     y : ndarray
         int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
-        softmaxes, otherwise targets of X's dtype and of shape (n_samples, n_outputs).
-    weight : ndarray of shape (n_samples,) of X's dtype, or None
+        softmaxes, otherwise targets of the weights' dtype and of shape (n_samples, n_outputs).
+    weight : ndarray of shape (n_samples,) of the weights' dtype, or None
     """
 
     X: Any
     y: Array
     weight: Array | None = None
-
-    def take(self, rows: Array) -> "Samples":
-        """Copy some rows."""
-        return Samples(
-            self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows]
-        )
 
 
 class Engine:
@@ -51,6 +46,8 @@ class Engine:
         Of each hidden layer.
     n_threads : int
         0 for OpenMP's number.
+    bf16 : bool, default=False
+        Products read bfloat16; parameters and everything else are float32.
     **options
         Passed on to the C++ trainer.
     """
@@ -64,6 +61,7 @@ class Engine:
         averaged_steps: int = 0,
         activations: list[str],
         n_threads: int,
+        bf16: bool = False,
         **options: Any,
     ) -> None:
         self.parameters = parameters
@@ -72,7 +70,8 @@ class Engine:
         self.activations = activations
         self.n_threads = n_threads
         coefs = parameters.coefs
-        trainer_class = Trainer32 if coefs[0].dtype == np.float32 else Trainer64
+        single = TrainerBf16 if bf16 else Trainer32
+        trainer_class = single if coefs[0].dtype == np.float32 else Trainer64
         units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
         # full-batch gradients need no optimizer; that of plain descent has the smallest state
         solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver
@@ -151,13 +150,13 @@ class Engine:
         self._trainer.load_parameters(at.coefs, at.intercepts)
         return self._trainer.gradient(*samples, into.coefs, into.intercepts)
 
-    def evaluate(self, samples: Samples) -> tuple[float, float]:
-        """Mean loss without the penalty, and accuracy, of the current network."""
-        return self._trainer.evaluate(*samples, self.n_threads)
+    def evaluate(self, samples: Samples, rows: Array | None = None) -> tuple[float, float]:
+        """Mean loss without the penalty, and accuracy, of the current network on some rows."""
+        return self._trainer.evaluate(*samples, rows, self.n_threads)
 
-    def predict(self, X: Any) -> Array:
-        """Outputs of the current network: (n_samples, n_outputs)."""
-        return self._trainer.predict(X, self.n_threads)
+    def predict(self, X: Any, rows: Array | None = None) -> Array:
+        """Outputs of the current network for some rows, or all: (n, n_outputs)."""
+        return self._trainer.predict(X, rows, self.n_threads)
 
     def close(self) -> None:
         """Write the optimizer's state back.

@@ -14,17 +14,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted
 
 from . import _core
 from ._base import BaseMLP
 from ._parallel import Fitted, fit_side_by_side, limited_threads
 from ._parameters import Array
+from ._rows import arithmetic_type, validated
 
 
 class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
@@ -83,7 +79,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless the
-            members' `precision` says otherwise. It is converted once, for all members.
+            members' `precision` says otherwise. No member copies it.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             Labels or targets, as the members take them.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -113,10 +109,11 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
         """
         template = clone(self._template())
         template._validate_params()
-        dtype = template.precision or (np.float64, np.float32)
-        data, target = template._validate_X_y(X, y, dtype, reset=True)
+        types = template._arithmetic_types()
+        data, target = template._validate_X_y(X, y, types, reset=True)
         if X_val is not None and y_val is not None:
-            X_val, y_val = template._validate_X_y_val(X_val, y_val, data.dtype)
+            dtype = arithmetic_type(data, types)
+            X_val, y_val = template._validate_X_y_val(X_val, y_val, dtype)
 
         def fit_member(seed: int) -> Any:
             weight = sample_weight
@@ -171,7 +168,7 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
         """What a method of each member returns: (n_members, n_samples, ...)."""
         check_is_fitted(self)
         dtype = self.estimators_[0].coefs_[0].dtype
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
+        X = validated(self, X, types=[dtype], reset=False)
         with limited_threads(self.n_threads):
             return np.stack([getattr(member, method)(X) for member in self.estimators_])
 

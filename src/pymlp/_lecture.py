@@ -84,6 +84,7 @@ class Job:
     split: Split
     seed: int = 0
     n_threads: int | None = None  # None: all
+    precision: str | None = None  # None: that of the images, float32
     compare: bool = False  # train scikit-learn's MLP as well
     lecture: bool = False  # the data are MNIST, so the lecture's accuracies apply
     full: bool = False  # all training images, where the lecture took every tenth
@@ -196,6 +197,7 @@ def train_ours(network: Network, job: Job) -> Training:
         tol=1e-4,
         n_iter_no_change=5,
         n_threads=job.n_threads,
+        precision=job.precision,
     )
     return _train(classifier, job.split, X_val=job.split.X_val, y_val=job.split.y_val)
 

@@ -1,6 +1,6 @@
 """The engine's loss for what a person asked for."""
 
-from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ._core import Loss
@@ -41,7 +41,8 @@ def classification_loss(
     )
 
 
-def loss_of_output(activation: str, groups: Sequence[int] = ()) -> Loss:
+@cache
+def loss_of_output(activation: str, groups: tuple[int, ...] = ()) -> Loss:
     """Find a loss with this output activation, which is all that predictions need of it."""
     if activation == "softmax":
         return Loss("softmax_cross_entropy", groups=list(groups))

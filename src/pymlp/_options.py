@@ -74,7 +74,7 @@ class EstimatorOptions(BaseEstimator):
         "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
         "monitor_gradients": ["boolean"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-        "precision": [None, StrOptions({"float32", "float64"})],
+        "precision": [None, StrOptions({"float32", "float64", "bfloat16"})],
     }
 
     def __init__(
@@ -159,6 +159,11 @@ class EstimatorOptions(BaseEstimator):
                     "The 'learning_rate' parameter cannot be a schedule with solver='lbfgs', which "
                     f"has no learning rate. Got {self.learning_rate!r} instead."
                 )
+            if self._in_bf16():
+                raise ValueError(
+                    "The 'precision' parameter needs a stochastic solver for 'bfloat16': the line "
+                    "search of solver='lbfgs' would be lost in the rounding errors."
+                )
             of_mini_batches = {"dropout": 0.0, "clip_norm": None, "ema_decay": None}
             for name, off in {**of_mini_batches, "monitor_gradients": False}.items():
                 value = getattr(self, name)
@@ -213,6 +218,10 @@ class EstimatorOptions(BaseEstimator):
                 )
         _check_count("dropout", len(rates), n_hidden)
         return [float(rate) for rate in rates]
+
+    def _in_bf16(self) -> bool:
+        """Do products read numbers rounded to bfloat16? What they add up to is float32."""
+        return self.precision == "bfloat16"
 
     def _threads(self) -> int:
         """``n_threads`` for the engine, which takes 0 for OpenMP's number and a C int."""

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._losses import loss_of_output
 from ._options import EstimatorOptions
-from ._parameters import ENGINE_LAYOUT, Array, Parameters
+from ._parameters import Array, Parameters
+from ._rows import validated
 from ._summary import Summary, summary_of
 from ._tasks import DURING_FIT
 
@@ -31,31 +31,50 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     out_activation_: str
 
     def _validate_X(self, X: Any, dtype: Any) -> Any:  # noqa: N802
-        """Check X against the fitted features; returns it in the engine's layout."""
-        X = validate_data(self, X, accept_sparse="csr", dtype=dtype, order="C", reset=False)
-        return laid_out(X)
+        """Check X, to be computed in a type, against the fitted features."""
+        return validated(self, X, types=[dtype], reset=False)
 
-    def _softmax_groups(self) -> list[int]:
+    def _softmax_groups(self) -> tuple[int, ...]:
         """Boundaries of the groups of outputs that each make up a softmax; empty for one group."""
-        return []
+        return ()
+
+    def _check_is_fitted(self) -> None:
+        if not hasattr(self, "coefs_"):  # scikit-learn's check takes longer than one row
+            check_is_fitted(self)
 
     def _outputs(self, X: Any) -> Array:
         """Outputs of the network: (n_samples, n_outputs)."""
-        check_is_fitted(self)
+        self._check_is_fitted()
         # what was fitted, whatever the parameters have been set to since
         loss = loss_of_output(self.out_activation_, self._softmax_groups())
         return self._run(X, self.n_layers_ - 1, loss)
 
     def _run(self, X: Any, n_layers: int, loss: _core.Loss) -> Array:
         """Outputs of the first layers: (n_samples, n_units)."""
+        activations = self._activations(self.n_layers_ - 2)[:n_layers]
+        if type(X) is np.ndarray and not hasattr(self, "feature_names_in_"):
+            # most calls: nothing to convert, to warn of or, which the engine looks into, to refuse
+            outputs = _core.predict_as_is(
+                *self._predictive_weights(),
+                X,
+                self._units(),
+                activations,
+                loss,
+                n_layers,
+                self._threads(),
+                self._in_bf16(),
+            )
+            if outputs is not None:
+                return outputs
         parameters = self._predictive_parameters()
         return _core.predict(
             parameters.coefs[:n_layers],
             parameters.intercepts[:n_layers],
             self._validate_X(X, parameters.coefs[0].dtype),
-            self._activations(self.n_layers_ - 2)[:n_layers],
+            activations,
             loss,
             self._threads(),
+            self._in_bf16(),
         )
 
     def hidden_activations(self, X: ArrayLike, layer: int = -1) -> Array:
@@ -80,7 +99,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         ValueError
             If there is no such layer, or X does not have the fitted features or is not finite.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         n_hidden = self.n_layers_ - 2
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(
@@ -148,15 +167,22 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         return self._checked_parameters(self.coefs_, self.intercepts_)
 
     def _predictive_parameters(self) -> Parameters:
-        """The parameters that predict: the average, if one is kept."""
+        """The parameters that predict."""
+        return self._checked_parameters(*self._predictive_weights())
+
+    def _predictive_weights(self) -> tuple[Any, Any]:
+        """Their lists as they are: those of the average, if one is kept."""
         if hasattr(self, "averaged_coefs_"):
-            return self._checked_parameters(self.averaged_coefs_, self.averaged_intercepts_)
-        return self._fitted_parameters()
+            return self.averaged_coefs_, self.averaged_intercepts_
+        return self.coefs_, self.intercepts_
 
     def _checked_parameters(self, coefs: Any, intercepts: Any) -> Parameters:
+        return Parameters.checked(coefs, intercepts, self._units())
+
+    def _units(self) -> list[int]:
+        """Units of the input and of each layer as far as a fit has settled them, else 0."""
         hidden = [0] * (self.n_layers_ - 2)
-        units = [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
-        return Parameters.checked(coefs, intercepts, units)
+        return [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
 
     # --- scikit-learn's protocols ----------------------------------------------------------------
 
@@ -175,22 +201,3 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def laid_out(X: Any) -> Any:
-    """X as the engine takes it; the caller's arrays are not changed."""
-    if not sparse.issparse(X):
-        return np.require(X, requirements=ENGINE_LAYOUT)
-    if not X.has_canonical_format:  # unsorted, or with entries to be added up
-        X = X.copy()
-        X.sum_duplicates()
-    wide = np.int64 in (X.indices.dtype, X.indptr.dtype)
-    index = np.int64 if wide else np.int32
-    parts = X.data, X.indices, X.indptr
-    sound = [
-        np.require(a, t, ENGINE_LAYOUT) for a, t in zip(parts, (X.dtype, index, index), strict=True)
-    ]
-    if any(a is not b for a, b in zip(sound, parts, strict=True)):
-        X = X.copy()
-        X.data, X.indices, X.indptr = sound
-    return X

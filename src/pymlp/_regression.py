@@ -46,7 +46,8 @@ class Regressor(TargetsMixin, BaseMLP):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise.
+            `precision` says otherwise. An array of real numbers is never copied, whatever its
+            type (of at most 64 bits) and strides; it may be memory-mapped.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets, computed in X's type.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -205,17 +206,22 @@ class Regressor(TargetsMixin, BaseMLP):
     def _score_column(self) -> str:
         return "val_d2_pinball" if self.loss == "pinball" else "val_r2"
 
-    def _validation_metrics(self, engine: Engine, samples: Samples) -> dict[str, float]:
-        outputs = engine.predict(samples.X)
+    def _validation_metrics(
+        self, engine: Engine, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        outputs = engine.predict(samples.X, rows)
+        _, y, weight = samples
+        if rows is not None:
+            y, weight = y[rows], None if weight is None else weight[rows]
         score = np.nan
         if np.isfinite(outputs).all():
             with np.errstate(over="ignore"):  # a fit on its way to diverge
                 if self.loss == "pinball":
-                    targets = samples.y[:, :: len(self._quantiles or [0])]
-                    score = pinball_score(targets, outputs, samples.weight, self._levels or [])
+                    targets = y[:, :: len(self._quantiles or [0])]
+                    score = pinball_score(targets, outputs, weight, self._levels or [])
                 else:
-                    score = float(r2_score(samples.y, outputs, sample_weight=samples.weight))
-        return {"val_loss": engine.evaluate(samples)[0], self._score_column(): score}
+                    score = float(r2_score(y, outputs, sample_weight=weight))
+        return {"val_loss": engine.evaluate(samples, rows)[0], self._score_column(): score}
 
 
 def _n_targets(y: Array) -> int:

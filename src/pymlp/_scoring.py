@@ -52,18 +52,21 @@ class Validation(NamedTuple):
         For the engine.
     X, y
         As they were given, for a scorer.
+    rows : int64 ndarray of shape (n,) or None, default=None
+        Which of the samples make up the set, if not all.
     """
 
     samples: Samples
     X: Any
     y: Any
+    rows: Array | None = None
 
     @classmethod
     def held_out(cls, est: "BaseMLP", train: Samples, X: Any, y: Any, rows: Array) -> "Validation":
-        """Take some rows of the training set."""
+        """Name some rows of the training set; only for a scorer of its own are they copied."""
         if _has_scorer(est):
             X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-        return cls(train.take(rows), X, y)
+        return cls(train, X, y, rows)
 
     def metrics(self, est: "BaseMLP", engine: Engine, loss: float) -> dict[str, float]:
         """Compute the columns of ``history_`` for the present network.
@@ -76,7 +79,7 @@ class Validation(NamedTuple):
         loss : float
             Of the training set; if it is not finite, a scorer is not asked.
         """
-        values = est._validation_metrics(engine, self.samples)
+        values = est._validation_metrics(engine, self.samples, self.rows)
         if _has_scorer(est):
             score = self._score(est) if np.isfinite(loss) else np.nan
             values[_scorer_column(est)] = score
@@ -85,6 +88,8 @@ class Validation(NamedTuple):
     def _score(self, est: "BaseMLP") -> float:
         scorer = check_scoring(est, scoring=est.scoring)
         weight = self.samples.weight
+        if weight is not None and self.rows is not None:
+            weight = weight[self.rows]
         weighs = weight is not None and _takes_weights(scorer)
         return float(scorer(est, self.X, self.y, **({"sample_weight": weight} if weighs else {})))
 

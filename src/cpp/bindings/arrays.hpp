@@ -20,6 +20,13 @@ namespace py = pybind11;
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
 
+// An array of T that can be read as it lies.
+template <class T>
+bool is_plain(py::handle object) {
+    return py::isinstance<Array<T>>(object) &&
+           (py::reinterpret_borrow<py::array>(object).flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_);
+}
+
 inline std::string shape_text(const py::array& a) {
     std::string text = "(";
     for (py::ssize_t i = 0; i < a.ndim(); ++i) text += (i ? ", " : "") + std::to_string(a.shape(i));

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "kernels/table.hpp"
 #include "machine/ceiling.hpp"
 
 namespace py = pybind11;
@@ -14,7 +15,9 @@ void bind_machine(py::module_& m) {
         [](const std::string& dtype, int n_threads, double seconds) {
             if (dtype == "float32") return pymlp::measure_fma<float>(n_threads, seconds);
             if (dtype == "float64") return pymlp::measure_fma<double>(n_threads, seconds);
-            throw std::invalid_argument("dtype must be 'float32' or 'float64', got '" + dtype + "'.");
+            if (dtype == "bfloat16") return pymlp::measure_fma<pymlp::Bf16Pair>(n_threads, seconds);
+            throw std::invalid_argument("dtype must be 'float32', 'float64' or 'bfloat16', got '" + dtype +
+                                        "'.");
         },
         py::arg("dtype"), py::arg("n_threads"), py::arg("seconds"), unlocked,
         "Floating-point operations a second of FMA chains in registers.");

@@ -1,42 +1,108 @@
-// Losses, and prediction from plain NumPy parameters.
+// Losses, and prediction from NumPy parameters.
 #include "bindings/names.hpp"
 #include "bindings/samples.hpp"
 
 namespace pymlp {
 namespace {
 
+// False, and no predictions, if `only_finite` and x, which is plain, is not finite.
+template <class T>
+bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
+                  const LossSpec& loss, Index n, const Rows<T>& x, T* predictions, int n_threads, bool bf16,
+                  bool only_finite = false) {
+    const py::gil_scoped_release unlocked;
+    bf16 = bf16 && std::is_same_v<T, float>;
+    if (n <= few_rows && !bf16) {
+        if (only_finite && !kernels<T>().all_finite(n * x.n_features, x.values)) return false;
+        predict_few(layers, activations, loss, n, x, predictions);
+        return true;
+    }
+    std::vector<Index> units{layers.front().n_in};
+    for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
+    Network<T> network(units, activations, loss);
+    load_layers(network.layers, layers);
+    Dataset<T> data;
+    data.n = n;
+    data.x = x;
+    if constexpr (std::is_same_v<T, float>)
+        if (bf16) return predict<Bf16Pair>(network, data, predictions, n_threads, only_finite);
+    return predict<T>(network, data, predictions, n_threads, only_finite);
+}
+
 template <class T>
 Array<T> predict_array(const std::vector<Array<T>>& coefs, const std::vector<Array<T>>& intercepts,
-                       const py::object& x, const std::vector<std::string>& activations,
-                       const LossSpec& given, int n_threads) {
+                       const py::object& x, const std::vector<std::string>& activations, const LossSpec& loss,
+                       int n_threads, bool bf16) {
     const std::vector<LayerView<T>> layers = layer_views(coefs, intercepts);
-    const std::vector<Activation> hidden = activations_named(activations, layers.size());
-    const LossSpec loss = fitted(given, layers.back().n_out);
+    const std::vector<Activation> named = activations_named(activations, layers.size());
     const RowsOf<T> rows(x, layers.front().n_in);
-    const Index n = rows.n();
-    Array<T> out({n, layers.back().n_out});
-    T* predictions = out.mutable_data();
-    {
-        const py::gil_scoped_release unlocked;
-        if (n <= few_rows) {
-            predict_few(layers, hidden, loss, n, rows.rows(), predictions);
-        } else {
-            std::vector<Index> units{layers.front().n_in};
-            for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
-            Network<T> network(units, hidden, loss);
-            load_layers(network.layers, layers);
-            predict(network, n, rows.rows(), predictions, n_threads);
-        }
-    }
+    Array<T> out({rows.n(), layers.back().n_out});
+    predict_rows(layers, named, fitted(loss, layers.back().n_out), rows.n(), rows.rows(), out.mutable_data(),
+                 n_threads, bf16);
     return out;
+}
+
+// The items of a list of nothing but plain arrays, else none of them.
+template <class T>
+std::vector<Array<T>> plain_arrays(const py::object& list) {
+    std::vector<Array<T>> arrays;
+    if (!py::isinstance<py::list>(list)) return {};
+    for (const py::handle item : py::reinterpret_borrow<py::list>(list)) {
+        if (!is_plain<T>(item)) return {};
+        arrays.push_back(py::reinterpret_borrow<Array<T>>(item));
+    }
+    return arrays;
+}
+
+template <class T>
+py::object predict_plain(const py::object& coefs, const py::object& intercepts, const py::array& x,
+                         const std::vector<Index>& units, const std::vector<std::string>& activations,
+                         const LossSpec& loss, std::size_t n_layers, int n_threads, bool bf16) {
+    const std::vector<Array<T>> weights = plain_arrays<T>(coefs), biases = plain_arrays<T>(intercepts);
+    if (weights.size() + 1 != units.size() || x.ndim() != 2 || x.shape(0) < 1) return py::none();
+    std::vector<LayerView<T>> layers = layer_views(weights, biases);
+    bool same = x.shape(1) == layers.front().n_in && (units.front() == 0 || units.front() == x.shape(1));
+    for (std::size_t l = 0; l < layers.size(); ++l)
+        same = same && (units[l + 1] == 0 || units[l + 1] == layers[l].n_out);
+    if (!same) return py::none();
+    layers.resize(n_layers);
+    const Index n = x.shape(0), n_outputs = layers.back().n_out;
+    Array<T> out({n, n_outputs});
+    const bool finite = predict_rows(
+        layers, activations_named(activations, n_layers), fitted(loss, n_outputs), n,
+        {x.shape(1), static_cast<const T*>(x.data())}, out.mutable_data(), n_threads, bf16, true);
+    return finite ? py::object(std::move(out)) : py::none();
+}
+
+py::object predict_as_is(const py::object& coefs, const py::object& intercepts, const py::array& x,
+                         const std::vector<Index>& units, const std::vector<std::string>& activations,
+                         const LossSpec& loss, std::size_t n_layers, int n_threads, bool bf16) {
+    try {
+        if (is_plain<float>(x))
+            return predict_plain<float>(coefs, intercepts, x, units, activations, loss, n_layers, n_threads,
+                                        bf16);
+        if (is_plain<double>(x))
+            return predict_plain<double>(coefs, intercepts, x, units, activations, loss, n_layers, n_threads,
+                                         bf16);
+    } catch (const std::invalid_argument&) {  // the estimator's own checks have better words
+    }
+    return py::none();
 }
 
 template <class T>
 void bind_predict(py::module_& m) {
     m.def("predict", &predict_array<T>, py::arg("coefs").noconvert(), py::arg("intercepts").noconvert(),
-          py::arg("X"), py::arg("activations"), py::arg("loss"), py::arg("n_threads"),
+          py::arg("X"), py::arg("activations"), py::arg("loss"), py::arg("n_threads"), py::arg("bf16"),
           "Predictions (n, n_outputs) of a network given by its parameters. With as many activations as "
           "layers the last layer is activated, too.");
+}
+
+void bind_predict_as_is(py::module_& m) {
+    m.def("predict_as_is", &predict_as_is, py::arg("coefs"), py::arg("intercepts"), py::arg("X"),
+          py::arg("units"), py::arg("activations"), py::arg("loss"), py::arg("n_layers"),
+          py::arg("n_threads"), py::arg("bf16"),
+          "Outputs (n, n_units) of the first n_layers of a network of so many units (0: any), or None unless "
+          "parameters and X are plain arrays of one floating-point type and X is finite.");
 }
 
 void bind_loss(py::module_& m) {
@@ -76,4 +142,5 @@ void bind_network(pybind11::module_& m) {
     pymlp::bind_loss(m);
     pymlp::bind_predict<float>(m);
     pymlp::bind_predict<double>(m);
+    pymlp::bind_predict_as_is(m);
 }

@@ -100,11 +100,13 @@ py::tuple update(const std::string& isa, const Array<T>& x, const Array<T>& dz, 
     const PaddedBatch<T> rows(x, dz, sparse, k.lanes);
     return step_layer(
         k, state, bias_state, step,
-        [&](UpdateArgs<T>& args, const Panels& panels, Index p) {
-            rows.into(args, panels.first_column(p));
-            k.update(args, step);
+        [&](const UpdateArgs<T>& args, const Panels& panels, Index p) {
+            k.update(rows.product(args.first_row, args.last_row, panels.first_column(p), args.vectors), args,
+                     step);
         },
-        [&](UpdateArgs<T>& args, Index) { k.update_bias(args, step); });
+        [&](const UpdateArgs<T>& args, Index column) {
+            k.update_bias(rows.product(0, 1, column, args.vectors), args, step);
+        });
 }
 
 // The same with a known gradient.
@@ -120,10 +122,12 @@ py::tuple apply(const std::string& isa, const Array<T>& gradient, const Array<T>
     known.load(gradient.data(), bias_gradient.data());
     return step_layer(
         k, state, bias_state, step,
-        [&](UpdateArgs<T>& args, const Panels& panels, Index p) {
+        [&](const UpdateArgs<T>& args, const Panels& panels, Index p) {
             k.apply(args, step, known.weights.data() + panels.offset(p));
         },
-        [&](UpdateArgs<T>& args, Index column) { k.apply_bias(args, step, known.bias.data() + column); });
+        [&](const UpdateArgs<T>& args, Index column) {
+            k.apply_bias(args, step, known.bias.data() + column);
+        });
 }
 
 template <class T>

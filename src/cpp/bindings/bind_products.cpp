@@ -55,11 +55,8 @@ py::tuple gradient(const std::string& isa, const Array<T>& x, const Array<T>& dz
     std::vector<double> squares(static_cast<std::size_t>(tiles + 1), NAN);
     double sum = 0;
     for (Index p = 0; p < sums.panels.count(); ++p) {
-        GradientArgs<T> args{};
-        args.last_row = n_in;
-        args.vectors = sums.panels.vectors(p);
+        GradientArgs<T> args = rows.product(0, n_in, sums.panels.first_column(p), sums.panels.vectors(p));
         args.accumulate = start.has_value();
-        rows.into(args, sums.panels.first_column(p));
         args.gradient = sums.weights.data() + sums.panels.offset(p);
         args.squares = squares.data();
         k.gradient(args);

@@ -10,68 +10,73 @@
 namespace pymlp {
 namespace {
 
-template <class T>
-py::tuple run_epoch(Trainer<T>& trainer, const py::object& x, const py::array& y,
-                    const std::optional<Array<T>>& sample_weight,
+template <class Operand>
+py::tuple run_epoch(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
+                    const std::optional<Array<Sum<Operand>>>& sample_weight,
                     const std::optional<Array<std::int64_t>>& order, double learning_rate) {
     if (!trainer.has_moments()) throw std::invalid_argument("The moments have been taken.");
-    const Samples<T> samples(trainer.network(), x, y, sample_weight, order);
+    const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, order);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.run_epoch(samples.data, learning_rate, interrupted); });
     return py::make_tuple(result.loss, result.accuracy);
 }
 
-template <class T>
-double gradient(Trainer<T>& trainer, const py::object& x, const py::array& y,
-                const std::optional<Array<T>>& sample_weight, const std::vector<Array<T>>& coefs,
-                const std::vector<Array<T>>& intercepts) {
-    const Samples<T> samples(trainer.network(), x, y, sample_weight, std::nullopt);
+template <class Operand>
+double gradient(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
+                const std::optional<Array<Sum<Operand>>>& sample_weight,
+                const std::vector<Array<Sum<Operand>>>& coefs,
+                const std::vector<Array<Sum<Operand>>>& intercepts) {
+    const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, std::nullopt);
     const EpochResult result = interruptibly(
         [&](const auto& interrupted) { return trainer.full_gradient(samples.data, interrupted); });
     store_layers(trainer.gradients(), coefs, intercepts);
     return result.loss;
 }
 
-template <class T>
-py::dict monitored(const Trainer<T>& trainer) {
+template <class Operand>
+py::dict monitored(const Trainer<Operand>& trainer) {
     const Monitored epoch = trainer.monitored();
     return py::dict(py::arg("gradient_norm") = epoch.gradient_norm,
                     py::arg("activation_norm") = epoch.activation_norm,
                     py::arg("dead_share") = epoch.dead_share);
 }
 
-template <class T>
-py::tuple evaluate_arrays(Trainer<T>& trainer, const py::object& x, const py::array& y,
-                          const std::optional<Array<T>>& sample_weight, int n_threads) {
-    const Samples<T> samples(trainer.network(), x, y, sample_weight, std::nullopt);
+template <class Operand>
+py::tuple evaluate_arrays(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
+                          const std::optional<Array<Sum<Operand>>>& sample_weight,
+                          const std::optional<Array<std::int64_t>>& order, int n_threads) {
+    const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, order);
     Evaluation result;
     {
         const py::gil_scoped_release unlocked;
-        result = evaluate(trainer.predictor(), samples.data, n_threads);
+        result = evaluate<Operand>(trainer.predictor(), samples.data, n_threads);
     }
     return py::make_tuple(result.loss, result.accuracy);
 }
 
-template <class T>
-Array<T> predict_rows(Trainer<T>& trainer, const py::object& x, int n_threads) {
-    const RowsOf<T> rows(x, trainer.network().n_features());
-    Array<T> out({rows.n(), trainer.network().n_outputs()});
-    T* predictions = out.mutable_data();
+template <class Operand>
+Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x,
+                                 const std::optional<Array<std::int64_t>>& order, int n_threads) {
+    const RowsOf<Sum<Operand>> rows(x, trainer.network().n_features());
+    Dataset<Sum<Operand>> data;
+    data.n = n_samples(order, rows.n());
+    data.x = rows.rows();
+    data.order = data_or_null(order);
+    Array<Sum<Operand>> out({data.n, trainer.network().n_outputs()});
+    Sum<Operand>* predictions = out.mutable_data();
     {
         const py::gil_scoped_release unlocked;
-        predict(trainer.predictor(), rows.n(), rows.rows(), predictions, n_threads);
+        predict<Operand>(trainer.predictor(), data, predictions, n_threads);
     }
     return out;
 }
 
-template <class T>
-std::unique_ptr<Trainer<T>> new_trainer(const std::vector<Index>& units,
-                                        const std::vector<std::string>& activations, const LossSpec& loss,
-                                        const std::string& solver, double momentum, bool nesterov,
-                                        double beta_1, double beta_2, double epsilon, double alpha,
-                                        double weight_decay, double clip_norm, double ema_decay,
-                                        std::vector<double> dropout, std::uint64_t seed, bool monitor,
-                                        Index batch_size, int n_threads) {
+template <class Operand>
+std::unique_ptr<Trainer<Operand>> new_trainer(
+    const std::vector<Index>& units, const std::vector<std::string>& activations, const LossSpec& loss,
+    const std::string& solver, double momentum, bool nesterov, double beta_1, double beta_2, double epsilon,
+    double alpha, double weight_decay, double clip_norm, double ema_decay, std::vector<double> dropout,
+    std::uint64_t seed, bool monitor, Index batch_size, int n_threads) {
     if (units.size() < 2) throw std::invalid_argument("units must name inputs and outputs.");
     for (const Index n : units)
         if (n < 1) throw std::invalid_argument("units must be positive, got " + std::to_string(n) + ".");
@@ -79,35 +84,35 @@ std::unique_ptr<Trainer<T>> new_trainer(const std::vector<Index>& units,
     if (activations.size() != hidden || dropout.size() != hidden)
         throw std::invalid_argument("activations and dropout must have one value a hidden layer.");
     if (batch_size < 1) throw std::invalid_argument("batch_size must be positive.");
-    return std::make_unique<Trainer<T>>(
+    return std::make_unique<Trainer<Operand>>(
         units, activations_named(activations, hidden + 1), fitted(loss, units.back()),
         TrainerOptions{solver_named(solver), momentum, nesterov, beta_1, beta_2, epsilon, alpha, weight_decay,
                        clip_norm, ema_decay, std::move(dropout), seed, monitor, batch_size, n_threads});
 }
 
-template <class T>
+template <class Operand>
 void bind(py::module_& m, const char* name) {
-    using Arrays = std::vector<Array<T>>;
+    using Arrays = std::vector<Array<Sum<Operand>>>;
     const auto coefs = py::arg("coefs").noconvert(), intercepts = py::arg("intercepts").noconvert();
     const auto load = [](auto layers_of) {
-        return [layers_of](Trainer<T>& t, const Arrays& w, const Arrays& b) {
-            load_layers<T>(layers_of(t), layer_views(w, b));
+        return [layers_of](Trainer<Operand>& t, const Arrays& w, const Arrays& b) {
+            load_layers<Sum<Operand>>(layers_of(t), layer_views(w, b));
         };
     };
     const auto store = [](auto layers_of) {
-        return [layers_of](Trainer<T>& t, const Arrays& w, const Arrays& b) {
-            store_layers<T>(layers_of(t), w, b);
+        return [layers_of](Trainer<Operand>& t, const Arrays& w, const Arrays& b) {
+            store_layers<Sum<Operand>>(layers_of(t), w, b);
         };
     };
     // The last that is asked of a trainer: it does not keep what it hands over.
     const auto take = [](auto layers_of) {
-        return [layers_of](Trainer<T>& t, const Arrays& w, const Arrays& b) {
-            store_layers<T>(layers_of(t), w, b);
+        return [layers_of](Trainer<Operand>& t, const Arrays& w, const Arrays& b) {
+            store_layers<Sum<Operand>>(layers_of(t), w, b);
             layers_of(t).clear();
         };
     };
-    py::class_<Trainer<T>>(m, name, "Mini-batch training of one network.")
-        .def(py::init(&new_trainer<T>), py::arg("units"), py::kw_only(), py::arg("activations"),
+    py::class_<Trainer<Operand>>(m, name, "Mini-batch training of one network.")
+        .def(py::init(&new_trainer<Operand>), py::arg("units"), py::kw_only(), py::arg("activations"),
              py::arg("loss"), py::arg("solver"), py::arg("momentum"), py::arg("nesterov"), py::arg("beta_1"),
              py::arg("beta_2"), py::arg("epsilon"), py::arg("alpha"), py::arg("weight_decay"),
              py::arg("clip_norm"), py::arg("ema_decay"), py::arg("dropout"), py::arg("seed"),
@@ -123,19 +128,21 @@ void bind(py::module_& m, const char* name) {
              intercepts)
         .def("take_second_moments", take([](auto& t) -> auto& { return t.second_moments(); }), coefs,
              intercepts)
-        .def_property("steps", &Trainer<T>::steps, &Trainer<T>::set_steps)
-        .def_property("averaged_steps", &Trainer<T>::averaged_steps, &Trainer<T>::set_averaged_steps)
-        .def("run_epoch", &run_epoch<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
-             py::arg("order").noconvert(), py::arg("learning_rate"))
-        .def_property_readonly("monitored", &monitored<T>)
-        .def("evaluate", &evaluate_arrays<T>, py::arg("X"), py::arg("y"),
-             py::arg("sample_weight").noconvert(), py::arg("n_threads"))
+        .def_property("steps", &Trainer<Operand>::steps, &Trainer<Operand>::set_steps)
+        .def_property("averaged_steps", &Trainer<Operand>::averaged_steps,
+                      &Trainer<Operand>::set_averaged_steps)
+        .def("run_epoch", &run_epoch<Operand>, py::arg("X"), py::arg("y"),
+             py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("learning_rate"))
+        .def_property_readonly("monitored", &monitored<Operand>)
+        .def("evaluate", &evaluate_arrays<Operand>, py::arg("X"), py::arg("y"),
+             py::arg("sample_weight").noconvert(), py::arg("order").noconvert(), py::arg("n_threads"))
         .def("load_average", load([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
         .def("store_average", store([](auto& t) -> auto& { return t.predictor().layers; }), coefs, intercepts)
-        .def("gradient", &gradient<T>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
+        .def("gradient", &gradient<Operand>, py::arg("X"), py::arg("y"), py::arg("sample_weight").noconvert(),
              coefs, intercepts)
-        .def("is_finite", [](Trainer<T>& t) { return t.network().finite(); })
-        .def("predict", &predict_rows<T>, py::arg("X"), py::arg("n_threads"));
+        .def("is_finite", [](Trainer<Operand>& t) { return t.network().finite(); })
+        .def("predict", &predict_rows<Operand>, py::arg("X"), py::arg("order").noconvert(),
+             py::arg("n_threads"));
 }
 
 }  // namespace
@@ -144,4 +151,5 @@ void bind(py::module_& m, const char* name) {
 void bind_trainer(pybind11::module_& m) {
     pymlp::bind<float>(m, "Trainer32");
     pymlp::bind<double>(m, "Trainer64");
+    pymlp::bind<pymlp::Bf16Pair>(m, "TrainerBf16");
 }

@@ -3,6 +3,7 @@
 namespace py = pybind11;
 
 void bind_activations(py::module_& m);
+void bind_bf16(py::module_& m);
 void bind_config(py::module_& m);
 void bind_interrupts(py::module_& m);
 void bind_losses(py::module_& m);
@@ -21,6 +22,7 @@ PYBIND11_MODULE(_core, m) {
     bind_trainer(m);
     auto kernels = m.def_submodule("kernels", "Single kernels of a named instruction set, for tests.");
     bind_products(kernels);
+    bind_bf16(kernels);
     bind_activations(kernels);
     bind_optimizers(kernels);
     bind_losses(kernels);

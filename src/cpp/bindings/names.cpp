@@ -18,19 +18,19 @@ E named(const std::map<std::string, E>& names, const char* what, const std::stri
 }  // namespace
 
 Activation activation_named(const std::string& name) {
-    return named<Activation>({{"identity", Activation::identity},
-                              {"logistic", Activation::logistic},
-                              {"tanh", Activation::tanh},
-                              {"relu", Activation::relu},
-                              {"leaky_relu", Activation::leaky_relu},
-                              {"elu", Activation::elu},
-                              {"selu", Activation::selu},
-                              {"gelu", Activation::gelu},
-                              {"silu", Activation::silu},
-                              {"mish", Activation::mish},
-                              {"softplus", Activation::softplus},
-                              {"hard_sigmoid", Activation::hard_sigmoid}},
-                             "activation", name);
+    static const std::map<std::string, Activation> names{{"identity", Activation::identity},
+                                                         {"logistic", Activation::logistic},
+                                                         {"tanh", Activation::tanh},
+                                                         {"relu", Activation::relu},
+                                                         {"leaky_relu", Activation::leaky_relu},
+                                                         {"elu", Activation::elu},
+                                                         {"selu", Activation::selu},
+                                                         {"gelu", Activation::gelu},
+                                                         {"silu", Activation::silu},
+                                                         {"mish", Activation::mish},
+                                                         {"softplus", Activation::softplus},
+                                                         {"hard_sigmoid", Activation::hard_sigmoid}};
+    return named(names, "activation", name);
 }
 
 std::vector<Activation> activations_named(const std::vector<std::string>& names, std::size_t n_layers) {
@@ -44,20 +44,20 @@ std::vector<Activation> activations_named(const std::vector<std::string>& names,
 }
 
 Loss loss_named(const std::string& name) {
-    return named<Loss>({{"softmax_cross_entropy", Loss::softmax_cross_entropy},
-                        {"softmax_focal", Loss::softmax_focal},
-                        {"softmax_hinge", Loss::softmax_hinge},
-                        {"logistic_cross_entropy", Loss::logistic_cross_entropy},
-                        {"logistic_focal", Loss::logistic_focal},
-                        {"logistic_hinge", Loss::logistic_hinge},
-                        {"squared_error", Loss::squared_error},
-                        {"absolute_error", Loss::absolute_error},
-                        {"huber", Loss::huber},
-                        {"pinball", Loss::pinball},
-                        {"log_cosh", Loss::log_cosh},
-                        {"poisson", Loss::poisson},
-                        {"gamma", Loss::gamma}},
-                       "loss", name);
+    static const std::map<std::string, Loss> names{{"softmax_cross_entropy", Loss::softmax_cross_entropy},
+                                                   {"softmax_focal", Loss::softmax_focal},
+                                                   {"softmax_hinge", Loss::softmax_hinge},
+                                                   {"logistic_cross_entropy", Loss::logistic_cross_entropy},
+                                                   {"logistic_focal", Loss::logistic_focal},
+                                                   {"logistic_hinge", Loss::logistic_hinge},
+                                                   {"squared_error", Loss::squared_error},
+                                                   {"absolute_error", Loss::absolute_error},
+                                                   {"huber", Loss::huber},
+                                                   {"pinball", Loss::pinball},
+                                                   {"log_cosh", Loss::log_cosh},
+                                                   {"poisson", Loss::poisson},
+                                                   {"gamma", Loss::gamma}};
+    return named(names, "loss", name);
 }
 
 namespace {
@@ -76,14 +76,11 @@ std::string name_of(Output output) {
 }
 
 Solver solver_named(const std::string& name) {
-    return named<Solver>({{"sgd", Solver::sgd},
-                          {"adam", Solver::adam},
-                          {"adamw", Solver::adamw},
-                          {"nadam", Solver::nadam},
-                          {"rmsprop", Solver::rmsprop},
-                          {"adagrad", Solver::adagrad},
-                          {"lion", Solver::lion}},
-                         "solver", name);
+    static const std::map<std::string, Solver> names{
+        {"sgd", Solver::sgd},     {"adam", Solver::adam},       {"adamw", Solver::adamw},
+        {"nadam", Solver::nadam}, {"rmsprop", Solver::rmsprop}, {"adagrad", Solver::adagrad},
+        {"lion", Solver::lion}};
+    return named(names, "solver", name);
 }
 
 }  // namespace pymlp

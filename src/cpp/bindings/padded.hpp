@@ -82,14 +82,20 @@ struct PaddedBatch {
         for (Index r = 0; r < dz.rows; ++r)
             std::fill_n(dz.buffer.data() + r * dz.stride + dz.columns, dz.stride - dz.columns, T(0));
     }
-    template <class Args>
-    void into(Args& args, Index column) const {
-        args.batch = x.rows;
-        args.x = sparse ? nullptr : x.buffer.data();
-        args.ldx = x.stride;
-        args.columns = sparse ? &columns : nullptr;
-        args.dz = dz.buffer.data() + column;
-        args.lddz = dz.stride;
+    // The product for rows first..last of a panel that begins at `column`.
+    GradientArgs<T> product(Index first, Index last, Index column, Index vectors) const {
+        return {first,
+                last,
+                x.rows,
+                sparse ? nullptr : x.buffer.data(),
+                x.stride,
+                sparse ? &columns : nullptr,
+                dz.buffer.data() + column,
+                dz.stride,
+                vectors,
+                nullptr,
+                false,
+                nullptr};
     }
 };
 

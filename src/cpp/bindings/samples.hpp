@@ -2,13 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include "bindings/arrays.hpp"
 
 namespace pymlp {
 
-// X as the caller holds it: a C-contiguous array, or a SciPy CSR array or matrix; keeps what it borrows
-// alive.
+// X as the caller holds it: an array of real numbers of any type up to 64 bits, in native byte order, with
+// any strides; or a SciPy CSR array or matrix with values of the weights' type. Keeps what it borrows alive.
 template <class T>
 class RowsOf {
   public:
@@ -21,12 +22,22 @@ class RowsOf {
 
   private:
     void take_dense(const py::object& x) {
-        if (!py::isinstance<Array<T>>(x))
-            throw py::type_error("X must be a C-contiguous array of the weights' dtype, or CSR.");
-        const auto dense = py::cast<Array<T>>(x);
+        const py::array dense = py::isinstance<py::array>(x) ? py::cast<py::array>(x) : py::array();
+        const py::dtype type = dense.dtype();
+        const Widen<T> widen = kernels<T>().widen_from(type.kind(), type.itemsize());
+        if (!widen || !py::cast<bool>(type.attr("isnative")))
+            throw py::type_error("X must be CSR or an array of real numbers of at most 64 bits, got dtype " +
+                                 std::string(py::str(type)) + ".");
         n_ = dense.ndim() == 2 ? dense.shape(0) : 0;
         expect_shape(dense, "X", {n_, rows_.n_features});
-        rows_.values = dense.data();
+        const auto address = reinterpret_cast<std::uintptr_t>(dense.data());
+        if (py::isinstance<Array<T>>(dense) && address % alignof(T) == 0)
+            rows_.values = static_cast<const T*>(dense.data());
+        rows_.numbers = static_cast<const char*>(dense.data());
+        rows_.item_size = type.itemsize();
+        rows_.row_stride = dense.strides(0);
+        rows_.column_stride = dense.strides(1);
+        rows_.widen = widen;
         held_.append(dense);
     }
     void take_compressed(const py::object& x) {
@@ -104,6 +115,17 @@ struct Targets {
     }
 };
 
+// Number of samples: of all rows, or of those that `order` names.
+inline Index n_samples(const std::optional<Array<std::int64_t>>& order, Index rows) {
+    if (!order) return rows;
+    expect_shape(*order, "order", {order->size()});
+    for (py::ssize_t i = 0; i < order->size(); ++i)
+        if (order->data()[i] < 0 || order->data()[i] >= rows)
+            throw std::invalid_argument("order must hold row numbers from 0 to " + std::to_string(rows - 1) +
+                                        ".");
+    return order->size();
+}
+
 // A data set for the engine.
 template <class T>
 struct Samples {
@@ -116,13 +138,8 @@ struct Samples {
         const Index rows = x.n();
         const Targets<T> targets(y, network.loss.kind, network.loss.groups, rows);
         if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
-        if (order) expect_shape(*order, "order", {order->size()});
-        for (py::ssize_t i = 0; order && i < order->size(); ++i)
-            if (order->data()[i] < 0 || order->data()[i] >= rows)
-                throw std::invalid_argument("order must hold row numbers from 0 to " +
-                                            std::to_string(rows - 1) + ".");
-        data = {order ? order->size() : rows, x.rows(),           targets.labels, targets.values,
-                data_or_null(sample_weight),  data_or_null(order)};
+        data = {n_samples(order, rows),      x.rows(),           targets.labels, targets.values,
+                data_or_null(sample_weight), data_or_null(order)};
         if (data.n < 1) throw std::invalid_argument("There must be at least one sample.");
     }
 };

@@ -90,7 +90,7 @@ struct HardSigmoid {
         return y / T(6);
     }
     static PYMLP_INLINE Vec<T> slope(Vec<T> y) {
-        return (y > T(0)) & (y < T(1)) ? broadcast<T>(T(1) / T(6)) : T(0) * y;  // y is 0, 1 or NaN
+        return ((y > T(0)) & (y < T(1))) ? broadcast<T>(T(1) / T(6)) : T(0) * y;  // y is 0, 1 or NaN
     }
 };
 

@@ -1,34 +1,41 @@
-// Included once by each isa_*.cpp, which defines PYMLP_ISA_NAME first. Everything here and below lies in an
+// Included once by each isa_*.cpp. Everything here and below lies in an
 // anonymous namespace and uses no function template of the standard library: the linker merges equal
 // symbols, and one compiled for AVX-512 must not be what a machine without it runs.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "kernels/table.hpp"
 
 namespace {
 using pymlp::Activation;
+using pymlp::Bf16Pair;
 using pymlp::Compressed;
 using pymlp::DropoutArgs;
 using pymlp::GemmArgs;
 using pymlp::GradientArgs;
 using pymlp::Index;
+using pymlp::is_pair;
 using pymlp::Loss;
 using pymlp::LossArgs;
 using pymlp::OptimizerStep;
 using pymlp::Output;
 using pymlp::Solver;
 using pymlp::SparseGemmArgs;
+using pymlp::Sum;
 using pymlp::UpdateArgs;
 }  // namespace
 
 // clang-format off: each header uses those before it
 #include "simd/vector.hpp"
+#include "simd/bf16.hpp"
 #include "simd/math.hpp"
 #include "simd/normal.hpp"
+#include "kernels/finite.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/sparse.hpp"
+#include "kernels/bf16.hpp"
 #include "kernels/optimizer.hpp"
 #include "kernels/update.hpp"
 #include "kernels/activation.hpp"
@@ -39,13 +46,15 @@ using pymlp::UpdateArgs;
 #include "kernels/loss.hpp"
 #include "kernels/output.hpp"
 #include "kernels/transpose.hpp"
+#include "kernels/widen.hpp"
 // clang-format on
 
 namespace {
 
 // Enough independent chains to fill two pipes of four cycles' latency, all in registers.
-template <class T>
-double fma_rounds(Index rounds, T* sink) {
+template <class Operand>
+double fma_rounds(Index rounds, Sum<Operand>* sink) {
+    using T = Sum<Operand>;
     constexpr int chains = max_tile_rows == 14 ? 24 : 12;
     const Vec<T> x = broadcast<T>(*sink), y = broadcast<T>(T(0.5));
     Vec<T> acc[chains];
@@ -53,28 +62,41 @@ double fma_rounds(Index rounds, T* sink) {
         acc[c] = broadcast<T>(static_cast<T>(c));  // equal chains would be merged
     for (Index i = 0; i < rounds; ++i) {
 #pragma GCC unroll 24
-        for (int c = 0; c < chains; ++c) acc[c] = acc[c] * y + x;
+        for (int c = 0; c < chains; ++c) {
+            if constexpr (is_pair<Operand>)
+                acc[c] = multiply_add<Operand>(pair_of(y, y), bit_cast<Vec<Operand>>(x), acc[c]);
+            else
+                acc[c] = acc[c] * y + x;
+        }
     }
     Vec<T> sum = {};
     for (int c = 0; c < chains; ++c) sum += acc[c];
     *sink = sum_lanes<T>(sum);
-    return 2.0 * chains * lanes<T> * static_cast<double>(rounds);
+    return (is_pair<Operand> ? 4.0 : 2.0) * chains * lanes<T> * static_cast<double>(rounds);
 }
+
+template <class Operand>
+constexpr pymlp::ProductTable<Operand> products = {
+    gemm<Operand>, update<Operand>, gradient<Operand>, transpose_panel<Operand>, fma_rounds<Operand>,
+};
+
+[[maybe_unused]] constexpr pymlp::Bf16Table bf16_table = {
+    products<Bf16Pair>,
+    emulates_bf16,
+    pair_columns,
+    pair_rows,
+};
 
 template <class T>
 constexpr pymlp::KernelTable<T> table = {
-    PYMLP_ISA_NAME,
+    products<T>,
     lanes<T>,
     max_tile_rows,
-    gemm<T>,
     sparse_gemm<T>,
-    update<T>,
     update_bias<T>,
-    gradient<T>,
     gradient_bias<T>,
     apply<T>,
     apply_bias<T>,
-    transpose_panel<T>,
     activate<T>,
     activate_with_slope<T>,
     multiply_derivative<T>,
@@ -83,7 +105,8 @@ constexpr pymlp::KernelTable<T> table = {
     loss<T>,
     predict<T>,
     sum_squares<T>,
-    fma_rounds<T>,
+    all_finite<T>,
+    widen_from<T>,
 };
 
 }  // namespace

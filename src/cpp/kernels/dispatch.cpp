@@ -7,47 +7,49 @@ namespace pymlp {
 
 extern const KernelTable<float> kernels_portable_f32;
 extern const KernelTable<double> kernels_portable_f64;
+extern const Bf16Table kernels_portable_bf16;
 #ifdef PYMLP_X86
 extern const KernelTable<float> kernels_avx2_f32, kernels_avx512_f32;
 extern const KernelTable<double> kernels_avx2_f64, kernels_avx512_f64;
+extern const Bf16Table kernels_avx2_bf16, kernels_avx512_bf16, kernels_avx512_bf16_bf16;
 #endif
 
 namespace {
 
 struct Isa {
+    std::string name;
     const KernelTable<float>* f32;
     const KernelTable<double>* f64;
-
-    template <class T>
-    const KernelTable<T>& table() const {
-        if constexpr (sizeof(T) == sizeof(float))
-            return *f32;
-        else
-            return *f64;
-    }
+    const Bf16Table* bf16;
 };
 
 // A new instruction set is its line here, its tables above, one isa_*.cpp and its compiler flags.
 std::vector<Isa> runnable() {
-    std::vector<Isa> found{{&kernels_portable_f32, &kernels_portable_f64}};
+    std::vector<Isa> found{
+        {"portable", &kernels_portable_f32, &kernels_portable_f64, &kernels_portable_bf16}};
 #ifdef PYMLP_X86
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        found.push_back({&kernels_avx2_f32, &kernels_avx2_f64});
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("fma"))
-        found.push_back({&kernels_avx512_f32, &kernels_avx512_f64});
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return found;
+    found.push_back({"avx2", &kernels_avx2_f32, &kernels_avx2_f64, &kernels_avx2_bf16});
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq"))
+        return found;
+    found.push_back({"avx512", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_avx512_bf16});
+    if (__builtin_cpu_supports("avx512bf16"))
+        found.push_back({"avx512_bf16", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_avx512_bf16_bf16});
 #endif
     return found;
 }
 
+const std::vector<Isa>& isas() {
+    static const std::vector<Isa> found = runnable();
+    return found;
+}
+
 const Isa& find(const std::string& name) {
-    static const std::vector<Isa> isas = runnable();
-    if (name.empty()) return isas.back();
     std::string names;
-    for (const Isa& isa : isas) {
-        if (name == isa.f32->name) return isa;
-        names += (names.empty() ? "" : ", ") + std::string(isa.f32->name);
+    for (const Isa& isa : isas()) {
+        if (name == isa.name) return isa;
+        names += (names.empty() ? "" : ", ") + isa.name;
     }
     throw std::invalid_argument("PYMLP_ISA='" + name +
                                 "' is not available; this machine and build have: " + names + ".");
@@ -57,20 +59,35 @@ const Isa& find(const std::string& name) {
 
 std::vector<std::string> available_isas() {
     std::vector<std::string> names;
-    for (const Isa& isa : runnable()) names.emplace_back(isa.f32->name);
+    for (const Isa& isa : isas()) names.push_back(isa.name);
     return names;
+}
+
+const std::string& isa_in_use() {
+    static const char* const forced = std::getenv("PYMLP_ISA");
+    static const Isa& isa = forced && *forced ? find(forced) : isas().back();
+    return isa.name;
 }
 
 template <class T>
 const KernelTable<T>& kernels(const std::string& isa) {
-    return find(isa).table<T>();
+    if constexpr (std::is_same_v<T, float>)
+        return *find(isa).f32;
+    else
+        return *find(isa).f64;
 }
+
+const Bf16Table& bf16_kernels(const std::string& isa) { return *find(isa).bf16; }
 
 template <class T>
 const KernelTable<T>& kernels() {
-    static const char* const forced = std::getenv("PYMLP_ISA");
-    static const Isa& isa = find(forced ? forced : "");
-    return isa.table<T>();
+    static const KernelTable<T>& in_use = kernels<T>(isa_in_use());
+    return in_use;
+}
+
+const Bf16Table& bf16_kernels() {
+    static const Bf16Table& in_use = bf16_kernels(isa_in_use());
+    return in_use;
 }
 
 template const KernelTable<float>& kernels(const std::string&);

@@ -10,62 +10,110 @@ constexpr int max_tile_rows = 14;  // 28 accumulators of 32 registers
 constexpr int max_tile_rows = 6;  // 12 accumulators of 16 registers
 #endif
 
+// Sums of a tile of so many rows of a row-major matrix: the chains of one to three rows by two vectors would
+// wait for each other.
+template <int Rows>
+constexpr int max_tile_vectors = Rows > 3 ? 2 : max_tile_rows / Rows;
+
 // acc[r][v] += sum_k a[r * a_row + k * a_depth] * b[k][v], k ascending
-template <class T, int Rows, int Vectors>
-PYMLP_INLINE void accumulate(Vec<T> (&acc)[Rows][Vectors], Index depth, const T* a, Index a_row,
-                             Index a_depth, const T* b, Index ldb) {
+template <class Operand, int Rows, int Vectors>
+PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index depth, const Operand* a,
+                             Index a_row, Index a_depth, const Operand* b, Index ldb) {
     for (Index k = 0; k < depth; ++k) {
-        Vec<T> bk[Vectors];
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) bk[v] = load(b + v * lanes<T>);
+        Vec<Operand> bk[Vectors];
+#pragma GCC unroll 16
+        for (int v = 0; v < Vectors; ++v) {
+            bk[v] = load(b + v * lanes<Operand>);
+            // else GCC reads it once for each row, across two cache lines where rows of b are ragged
+            if constexpr (Rows == 2 || Rows == 3) bk[v] = in_register(bk[v]);
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
-            const Vec<T> ark = broadcast(a[r * a_row]);
-#pragma GCC unroll 2
-            for (int v = 0; v < Vectors; ++v) acc[r][v] += ark * bk[v];
+            const Vec<Operand> ark = broadcast(a[r * a_row]);
+#pragma GCC unroll 16
+            for (int v = 0; v < Vectors; ++v) acc[r][v] = multiply_add<Operand>(ark, bk[v], acc[r][v]);
         }
         a += a_depth;
         b += ldb;
     }
 }
 
-template <class T, int Rows, int Vectors>
-void gemm_tile(const GemmArgs<T>& g, Index row) {
+template <class Operand, int Rows, int Vectors>
+void gemm_tile(const GemmArgs<Operand>& g, Index row) {
+    using T = Sum<Operand>;
     Vec<T> acc[Rows][Vectors];
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 2
+#pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) acc[r][v] = g.bias ? load(g.bias + v * lanes<T>) : Vec<T>{};
-    accumulate<T, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
+    accumulate<Operand, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
     T* c = g.c + row * g.ldc;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 2
+#pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) store(c + r * g.ldc + v * lanes<T>, acc[r][v]);
 }
 
 // Calls tile<Rows>(...) for a number of rows known at run time only.
-template <class T, int Vectors, int Rows = max_tile_rows>
-PYMLP_INLINE void gemm_rows(const GemmArgs<T>& g, Index row, Index rows) {
+template <class Operand, int Vectors, int Rows = max_tile_rows>
+PYMLP_INLINE void gemm_rows(const GemmArgs<Operand>& g, Index row, Index rows) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return gemm_tile<T, Rows, Vectors>(g, row);
-        gemm_rows<T, Vectors, Rows - 1>(g, row, rows);
+        if (rows == Rows) return gemm_tile<Operand, Rows, Vectors>(g, row);
+        gemm_rows<Operand, Vectors, Rows - 1>(g, row, rows);
     }
 }
 
-template <class T, int Vectors>
-void gemm_panel(const GemmArgs<T>& g) {
+template <class Operand, int Vectors>
+void gemm_panel(const GemmArgs<Operand>& g) {
     // 50 rows are 13 + 13 + 12 + 12: blocks of nearly one size keep every tile's FMA chains long enough
     const Index blocks = (g.rows + max_tile_rows - 1) / max_tile_rows;
     for (Index i = 0; i < blocks; ++i) {
         const Index first = g.rows * i / blocks, last = g.rows * (i + 1) / blocks;
-        gemm_rows<T, Vectors>(g, first, last - first);
+        gemm_rows<Operand, Vectors>(g, first, last - first);
     }
 }
 
-template <class T>
-void gemm(const GemmArgs<T>& g) {
-    g.vectors == 2 ? gemm_panel<T, 2>(g) : gemm_panel<T, 1>(g);
+// The vectors from `first` on
+template <class Operand>
+PYMLP_INLINE GemmArgs<Operand> columns_from(GemmArgs<Operand> g, Index first) {
+    g.b += first * lanes<Operand>;
+    if (g.bias) g.bias += first * lanes<Operand>;
+    g.c += first * lanes<Operand>;
+    return g;
+}
+
+// Calls tile<Vectors>(...) for a number of vectors known at run time only.
+template <class Operand, int Rows, int Vectors = max_tile_vectors<Rows>>
+PYMLP_INLINE void gemm_vectors(const GemmArgs<Operand>& g, Index vectors) {
+    if constexpr (Vectors > 0) {
+        if (vectors == Vectors) return gemm_tile<Operand, Rows, Vectors>(g, 0);
+        gemm_vectors<Operand, Rows, Vectors - 1>(g, vectors);
+    }
+}
+
+template <class Operand, int Rows>
+void gemm_few(const GemmArgs<Operand>& g) {
+    const Index tiles = (g.vectors + max_tile_vectors<Rows> - 1) / max_tile_vectors<Rows>;
+    for (Index i = 0; i < tiles; ++i) {  // of nearly one size, as above
+        const Index first = g.vectors * i / tiles, last = g.vectors * (i + 1) / tiles;
+        gemm_vectors<Operand, Rows>(columns_from(g, first), last - first);
+    }
+}
+
+template <class Operand>
+void gemm(const GemmArgs<Operand>& g) {
+    switch (g.rows) {
+        case 1:
+            return gemm_few<Operand, 1>(g);
+        case 2:
+            return gemm_few<Operand, 2>(g);
+        case 3:
+            return gemm_few<Operand, 3>(g);
+        default:
+            for (Index v = 0; v < g.vectors; v += 2)
+                v + 1 < g.vectors ? gemm_panel<Operand, 2>(columns_from(g, v))
+                                  : gemm_panel<Operand, 1>(columns_from(g, v));
+    }
 }
 
 }  // namespace

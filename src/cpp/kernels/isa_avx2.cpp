@@ -1,7 +1,7 @@
-#define PYMLP_ISA_NAME "avx2"
 #include "kernels/all_kernels.hpp"
 
 namespace pymlp {
 extern const KernelTable<float> kernels_avx2_f32 = table<float>;
 extern const KernelTable<double> kernels_avx2_f64 = table<double>;
+extern const Bf16Table kernels_avx2_bf16 = bf16_table;
 }  // namespace pymlp

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace pymlp {
 
@@ -54,17 +55,38 @@ constexpr bool has_labels(Loss l) {
 enum class Output : int { identity, softmax, logistic, exp };
 enum class Solver : int { sgd, adam, adamw, nadam, rmsprop, adagrad, lion };
 
+// Products read *operands*: numbers of the type in which they are summed, or pairs of bfloat16 numbers,
+// neighbours along the product's depth, which are summed in float. The earlier one lies in the low half.
+enum class Bf16Pair : std::uint32_t {};
+template <class Operand>
+struct SumOf {
+    using Type = Operand;
+};
+template <>
+struct SumOf<Bf16Pair> {
+    using Type = float;
+};
+template <class Operand>
+using Sum = typename SumOf<Operand>::Type;
+template <class Operand>
+constexpr bool is_pair = std::is_same_v<Operand, Bf16Pair>;
+// Operands that hold n numbers.
+template <class Operand>
+constexpr Index operands(Index n) {
+    return is_pair<Operand> ? (n + 1) / 2 : n;
+}
+
 // c[r][j] = bias[j] + sum_k a[r][k] b[k][j], k ascending, one FMA chain an element.
-template <class T>
+template <class Operand>
 struct GemmArgs {
-    Index rows, depth;
-    const T* a;  // (rows, depth)
+    Index rows, depth;  // depth, here and below, in operands
+    const Operand* a;   // (rows, depth)
     Index lda;
-    const T* b;  // (depth, vectors * lanes): a panel, or columns of a row-major matrix
+    const Operand* b;  // (depth, vectors * lanes): a panel, or columns of a row-major matrix
     Index ldb;
-    Index vectors;  // width of the panel: 1 or 2
-    const T* bias;  // (vectors * lanes) or null for 0
-    T* c;           // (rows, vectors * lanes)
+    Index vectors;             // 1 or 2 of a panel, any number of a row-major matrix
+    const Sum<Operand>* bias;  // (vectors * lanes) or null for 0
+    Sum<Operand>* c;           // (rows, vectors * lanes)
     Index ldc;
 };
 
@@ -108,38 +130,34 @@ struct OptimizerStep {
     T average_rest = 0;        // 1 - decay of the average: average += rest * (weights - average)
 };
 
-// gradient = (sum_b x[b][i] dz[b][j] + alpha w[i][j]) * inverse, b ascending, straight into the optimizer.
-template <class T>
-struct UpdateArgs {
+// gradient (+)= sum_b x[b][i] dz[b][j], b ascending. `update` keeps it in registers; whoever needs it whole
+// (clip_norm, a monitor, lbfgs) has it written.
+template <class Operand>
+struct GradientArgs {
     Index first_row, last_row;  // rows of the weights; first_row is a multiple of row_tile
-    Index batch;
-    const T* x;  // (batch, n_in), or null for sparse inputs
+    Index batch;                // in operands
+    const Operand* x;           // (batch, n_in), or null for sparse inputs
     Index ldx;
-    const Compressed<T>* columns;  // x by columns: (n_in, batch), for sparse inputs
-    const T* dz;                   // (batch, vectors * lanes)
+    const Compressed<Sum<Operand>>* columns;  // x by columns: (n_in, batch), for sparse inputs
+    const Operand* dz;                        // (batch, vectors * lanes)
     Index lddz;
     Index vectors;
-    T* weights;        // (n_in, vectors * lanes), a panel; the state arrays alike
-    T* first_moment;   // velocity (sgd), m (adam, adamw, nadam, lion) or the squares (rmsprop, adagrad)
-    T* second_moment;  // v (adam, adamw, nadam)
-    T* average;        // moving average of the weights, or null
-    double* squares;   // out: sum of the new weights' squares, one number a row tile; null without a penalty
+    Sum<Operand>* gradient;  // (n_in, vectors * lanes), a panel; not for `update`
+    bool accumulate;         // go on with the sums that `gradient` holds: the same bits as one longer batch
+    double* squares;         // out: sum of the gradient's squares, one number a row tile; or null
 };
 
-// gradient (+)= sum_b x[b][i] dz[b][j], for whoever needs it whole: clip_norm, a monitor and lbfgs.
+// What the optimizer changes, given the data's gradient: w -= step on (gradient + alpha w) * inverse.
 template <class T>
-struct GradientArgs {
-    Index first_row, last_row;
-    Index batch;
-    const T* x;  // x, columns, dz as in UpdateArgs
-    Index ldx;
-    const Compressed<T>* columns;
-    const T* dz;
-    Index lddz;
+struct UpdateArgs {
+    Index first_row, last_row;  // as in GradientArgs
     Index vectors;
-    T* gradient;      // (n_in, vectors * lanes), a panel
-    bool accumulate;  // go on with the sums that `gradient` holds: the same bits as one longer batch
-    double* squares;  // out: sum of the gradient's squares, one number a row tile; or null
+    T* weights;         // (n_in, vectors * lanes), a panel; the state arrays alike
+    T* first_moment;    // velocity (sgd), m (adam, adamw, nadam, lion) or the squares (rmsprop, adagrad)
+    T* second_moment;   // v (adam, adamw, nadam)
+    T* average;         // moving average of the weights, or null
+    double* squares;    // out: sum of the new weights' squares, one number a row tile; null without a penalty
+    Bf16Pair* rounded;  // out: the new weights as operands, (n_in / 2, vectors * lanes), or null
 };
 
 // Row-wise loss of the output layer: z becomes dz = sample_weight * d loss / d z.
@@ -175,26 +193,48 @@ struct DropoutArgs {
     double rate;
 };
 
+// The dense products of an operand type.
+template <class Operand>
+struct ProductTable {
+    using T = Sum<Operand>;
+
+    void (*gemm)(const GemmArgs<Operand>&);
+    void (*update)(const GradientArgs<Operand>&, const UpdateArgs<T>&, const OptimizerStep<T>&);
+    void (*gradient)(const GradientArgs<Operand>&);
+    // A panel of the weights seen from the other side: out[j][i - first] = w[i][j] for `vectors` * lanes
+    // inputs from `first`; zero past n_in. out: (n_out padded, vectors * lanes) numbers
+    void (*transpose_panel)(const T* weights, Index n_in, Index n_out, Index first, Index vectors,
+                            Operand* out);
+    // floating-point operations done by `rounds` of independent chains of products in registers
+    double (*fma_rounds)(Index rounds, T* sink);
+};
+
+// How numbers become bfloat16 operands. Rounding is to nearest, ties to even.
+struct Bf16Table : ProductTable<Bf16Pair> {
+    bool emulated;  // by float arithmetic, for want of instructions
+    // out[r][c / 2] = (x[r][c], x[r][c + 1]); the pair of the last of an odd number of columns ends with 0
+    void (*pair_columns)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
+    // out[r / 2][c] = (x[r][c], x[r + 1][c]), likewise; columns: a whole number of vectors
+    void (*pair_rows)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
+};
+
+// Converts n numbers of another type, `stride` bytes apart and not necessarily aligned.
 template <class T>
-struct KernelTable {
-    const char* name;
+using Widen = void (*)(const char* numbers, Index stride, Index n, T* out);
+
+template <class T>
+struct KernelTable : ProductTable<T> {
     Index lanes;     // elements in a vector
     Index row_tile;  // weight rows in a register tile of `update`
 
-    void (*gemm)(const GemmArgs<T>&);
     void (*sparse_gemm)(const SparseGemmArgs<T>&);
-    void (*update)(const UpdateArgs<T>&, const OptimizerStep<T>&);
     // bias -= step on sum_b dz[b][j]; weights and state are (vectors * lanes), no penalty
-    void (*update_bias)(const UpdateArgs<T>&, const OptimizerStep<T>&);
-    void (*gradient)(const GradientArgs<T>&);
+    void (*update_bias)(const GradientArgs<T>&, const UpdateArgs<T>&, const OptimizerStep<T>&);
     // gradient (+)= sum_b dz[b][j]; it is (vectors * lanes), `squares` one number
     void (*gradient_bias)(const GradientArgs<T>&);
     // `update` with a gradient that is known already, of the layout of the weights
     void (*apply)(const UpdateArgs<T>&, const OptimizerStep<T>&, const T* gradient);
     void (*apply_bias)(const UpdateArgs<T>&, const OptimizerStep<T>&, const T* gradient);
-    // out[j][i - first] = w[i][j] for `vectors` * lanes inputs from `first`; zero past n_in. out: (n_out
-    // padded, ...)
-    void (*transpose_panel)(const T* weights, Index n_in, Index n_out, Index first, Index vectors, T* out);
     void (*activate)(Activation, Index rows, Index columns, T* x, Index ldx);
     // the same, and slope = f'(x)
     void (*activate_with_slope)(Activation, Index rows, Index columns, T* x, Index ldx, T* slope, Index lds);
@@ -209,8 +249,9 @@ struct KernelTable {
     void (*predict)(Output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups);
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
-    // floating-point operations done by `rounds` of independent FMA chains in registers
-    double (*fma_rounds)(Index rounds, T* sink);
+    bool (*all_finite)(Index n, const T* x);
+    // for a type of NumPy's by its kind and its size in bytes; null if there is none
+    Widen<T> (*widen_from)(char kind, Index size);
 };
 
 }  // namespace pymlp

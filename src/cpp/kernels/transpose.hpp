@@ -3,8 +3,10 @@
 
 namespace {
 
-template <class T>
-void transpose_panel(const T* weights, Index n_in, Index n_out, Index first, Index vectors, T* out) {
+template <class Operand>
+void transpose_panel(const Sum<Operand>* weights, Index n_in, Index n_out, Index first, Index vectors,
+                     Operand* out) {
+    using T = Sum<Operand>;
     constexpr int n = lanes<T>;
     const Index panel = 2 * n;
     for (Index j = 0; j < n_out; j += n) {
@@ -21,8 +23,15 @@ void transpose_panel(const T* weights, Index n_in, Index n_out, Index first, Ind
                 rows[r] = i < n_in ? load(from + i * width) : Vec<T>{};
             }
             transpose<T>(rows);
+            Operand* to = out + v * n;
+            if constexpr (!is_pair<Operand>) {
 #pragma GCC unroll 16
-            for (int r = 0; r < n; ++r) store(out + (j + r) * vectors * n + v * n, rows[r]);
+                for (int r = 0; r < n; ++r) store(to + (j + r) * vectors * n, rows[r]);
+            } else {
+#pragma GCC unroll 8
+                for (int r = 0; r < n; r += 2)
+                    store(to + (j + r) / 2 * vectors * n, pair_of(rows[r], rows[r + 1]));
+            }
         }
     }
 }

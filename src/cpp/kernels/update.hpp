@@ -39,8 +39,11 @@ double wide_squared_sum(const T* x, Index size) {
 
 // Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
 // tile, sums); a null `start` is 0. If `squared`, returns the sum of the squares of what `finish` returns.
-template <class T, int Rows, int Vectors, bool squared, class Finish>
-double dense_tile(const GradientArgs<T>& g, Index row, const T* start, Finish finish) {
+// `pairs` takes the same as pairs of rows, if it is not null: (n_in / 2, panel width)
+template <class Operand, int Rows, int Vectors, bool squared, class Finish>
+double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>* start, Finish finish,
+                  Bf16Pair* pairs) {
+    using T = Sum<Operand>;
     Vec<T> acc[Rows][Vectors] = {};
     if (start) {
 #pragma GCC unroll 16
@@ -50,33 +53,39 @@ double dense_tile(const GradientArgs<T>& g, Index row, const T* start, Finish fi
     }
     // x is read along its row (neighbouring inputs), dz along its row (neighbouring outputs): no
     // transposition
-    accumulate<T, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
+    accumulate<Operand, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
     Vec<T> squares = {};
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) {
-            const Vec<T> finished = finish((r * Vectors + v) * lanes<T>, acc[r][v]);
-            if constexpr (squared) squares += finished * finished;
+            acc[r][v] = finish((r * Vectors + v) * lanes<T>, acc[r][v]);
+            if constexpr (squared) squares += acc[r][v] * acc[r][v];
         }
+    if constexpr (is_pair<Operand>) {
+        for (int r = 0; pairs && r < Rows; r += 2)
+            for (int v = 0; v < Vectors; ++v)
+                store(pairs + ((row + r) / 2 * Vectors + v) * lanes<T>,
+                      pair_of(acc[r][v], r + 1 < Rows ? acc[r + 1][v] : Vec<T>{}));
+    }
     return squared ? static_cast<double>(sum_lanes<T>(squares)) : 0.0;
 }
 
-template <class T, int Vectors, bool squared, class Finish, int Rows = max_tile_rows>
-PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start,
-                               Finish finish) {
+template <class Operand, int Vectors, bool squared, class Finish, int Rows = max_tile_rows>
+PYMLP_INLINE double dense_rows(const GradientArgs<Operand>& g, Index row, Index rows,
+                               const Sum<Operand>* start, Finish finish, Bf16Pair* pairs) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return dense_tile<T, Rows, Vectors, squared>(g, row, start, finish);
-        return dense_rows<T, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish);
+        if (rows == Rows) return dense_tile<Operand, Rows, Vectors, squared>(g, row, start, finish, pairs);
+        return dense_rows<Operand, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish, pairs);
     }
     return 0.0;
 }
 
-template <class T, bool squared, class Finish>
-PYMLP_INLINE double dense_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start,
-                               Finish finish) {
-    return g.vectors == 2 ? dense_rows<T, 2, squared>(g, row, rows, start, finish)
-                          : dense_rows<T, 1, squared>(g, row, rows, start, finish);
+template <class Operand, bool squared, class Finish>
+PYMLP_INLINE double dense_rows(const GradientArgs<Operand>& g, Index row, Index rows,
+                               const Sum<Operand>* start, Finish finish, Bf16Pair* pairs) {
+    return g.vectors == 2 ? dense_rows<Operand, 2, squared>(g, row, rows, start, finish, pairs)
+                          : dense_rows<Operand, 1, squared>(g, row, rows, start, finish, pairs);
 }
 
 // The same from the entries of x, into `sums`.
@@ -92,25 +101,29 @@ void sparse_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start
 }
 
 // Sums of one tile into an array, which may be `start` itself.
-template <class T>
-void gradient_rows(const GradientArgs<T>& g, Index row, Index rows, const T* start, T* sums) {
-    if (!g.columns)
-        dense_rows<T, false>(g, row, rows, start, [sums](Index at, Vec<T> sum) {
-            store(sums + at, sum);
-            return sum;
-        });
-    else if (g.vectors == 2)
-        sparse_rows<T, 2>(g, row, rows, start, sums);
-    else
-        sparse_rows<T, 1>(g, row, rows, start, sums);
+template <class Operand>
+void gradient_rows(const GradientArgs<Operand>& g, Index row, Index rows, const Sum<Operand>* start,
+                   Sum<Operand>* sums) {
+    using T = Sum<Operand>;
+    if constexpr (!is_pair<Operand>) {  // the entries of a sparse x are not paired
+        if (g.columns)
+            return g.vectors == 2 ? sparse_rows<T, 2>(g, row, rows, start, sums)
+                                  : sparse_rows<T, 1>(g, row, rows, start, sums);
+    }
+    const auto keep = [sums](Index at, Vec<T> sum) {
+        store(sums + at, sum);
+        return sum;
+    };
+    dense_rows<Operand, false>(g, row, rows, start, keep, nullptr);
 }
 
-template <class T>
-void gradient(const GradientArgs<T>& g) {
+template <class Operand>
+void gradient(const GradientArgs<Operand>& g) {
+    using T = Sum<Operand>;
     const Index width = g.vectors * lanes<T>;
     for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
         T* tile = g.gradient + row * width;
-        gradient_rows<T>(g, row, rows, g.accumulate ? tile : nullptr, tile);
+        gradient_rows<Operand>(g, row, rows, g.accumulate ? tile : nullptr, tile);
         if (g.squares) g.squares[row / max_tile_rows] = wide_squared_sum(tile, rows * width);
     });
 }
@@ -140,6 +153,8 @@ void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index row,
         const Vec<T> updated = optimize<T, solver, penalised>(s, tile, i, clipped);
         if constexpr (penalised) squares += updated * updated;
     }
+    if constexpr (std::is_same_v<T, float>)
+        if (u.rounded) pair_rows(rows, width, tile.weights, width, u.rounded + row / 2 * width, width);
     finish_tile<T>(u, s, row, rows, static_cast<double>(sum_lanes<T>(squares)));
 }
 
@@ -179,32 +194,36 @@ void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient)
 }
 
 // The tile's gradient never leaves the registers.
-template <class T, Solver solver, bool penalised>
-void update_fused(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const GradientArgs<T>& g) {
+template <class Operand, Solver solver, bool penalised>
+void update_fused(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>& u,
+                  const OptimizerStep<Sum<Operand>>& s) {
+    using T = Sum<Operand>;
     for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
         const Tile<T> tile(u, row * u.vectors * lanes<T>);
-        const double squares = dense_rows<T, penalised>(
+        const double squares = dense_rows<Operand, penalised>(
             g, row, rows, nullptr,
-            [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); });
+            [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); },
+            u.rounded);
         finish_tile<T>(u, s, row, rows, squares);
     });
 }
 
-template <class T, Solver solver>
-PYMLP_INLINE void update_fused(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const GradientArgs<T>& g) {
-    u.squares ? update_fused<T, solver, true>(u, s, g) : update_fused<T, solver, false>(u, s, g);
+template <class Operand, Solver solver>
+PYMLP_INLINE void update_fused(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>& u,
+                               const OptimizerStep<Sum<Operand>>& s) {
+    u.squares ? update_fused<Operand, solver, true>(g, u, s) : update_fused<Operand, solver, false>(g, u, s);
 }
 
-template <class T>
-void update(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
-    const GradientArgs<T> g{u.first_row, u.last_row, u.batch,   u.x,     u.ldx, u.columns,
-                            u.dz,        u.lddz,     u.vectors, nullptr, false, nullptr};
-    // Each fused solver is another 56 tiles a type to compile: they are worth it for the usual two.
-    if (!u.columns && s.solver == Solver::sgd) return update_fused<T, Solver::sgd>(u, s, g);
-    if (!u.columns && s.solver == Solver::adam) return update_fused<T, Solver::adam>(u, s, g);
+template <class Operand>
+void update(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>& u,
+            const OptimizerStep<Sum<Operand>>& s) {
+    using T = Sum<Operand>;
+    // Each fused solver is another 56 tiles an operand type to compile: they are worth it for the usual two.
+    if (!g.columns && s.solver == Solver::sgd) return update_fused<Operand, Solver::sgd>(g, u, s);
+    if (!g.columns && s.solver == Solver::adam) return update_fused<Operand, Solver::adam>(g, u, s);
     for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
         T sums[max_tile_rows * 2 * lanes<T>];  // stays in the first-level cache
-        gradient_rows<T>(g, row, rows, nullptr, sums);
+        gradient_rows<Operand>(g, row, rows, nullptr, sums);
         apply_tile<T>(u, s, row, rows, sums);
     });
 }
@@ -227,15 +246,20 @@ void apply_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* grad
     bias.first_row = 0;
     bias.last_row = 1;
     bias.squares = nullptr;
+    bias.rounded = nullptr;
     OptimizerStep<T> step = s;
     step.decay = 0;
     apply<T>(bias, step, gradient);
 }
 
 template <class T>
-void update_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
+void update_bias(const GradientArgs<T>& g, const UpdateArgs<T>& u, const OptimizerStep<T>& s) {
     T sums[2 * lanes<T>];
-    gradient_bias<T>({0, 1, u.batch, nullptr, 0, nullptr, u.dz, u.lddz, u.vectors, sums, false, nullptr});
+    GradientArgs<T> bias = g;
+    bias.gradient = sums;
+    bias.accumulate = false;
+    bias.squares = nullptr;
+    gradient_bias<T>(bias);
     apply_bias<T>(u, s, sums);
 }
 

@@ -45,11 +45,11 @@ double best_rate(int n_threads, double seconds, F work) {
 
 }  // namespace
 
-template <class T>
+template <class Operand>
 double measure_fma(int n_threads, double seconds) {
     return best_rate(n_threads, seconds, [](Member& me) {
-        T sink = static_cast<T>(me.index);
-        return kernels<T>().fma_rounds(200000, &sink);
+        auto sink = static_cast<Sum<Operand>>(me.index);
+        return products<Operand>().fma_rounds(200000, &sink);
     });
 }
 
@@ -81,5 +81,6 @@ double measure_barrier(int n_threads, int rounds) {
 
 template double measure_fma<float>(int, double);
 template double measure_fma<double>(int, double);
+template double measure_fma<Bf16Pair>(int, double);
 
 }  // namespace pymlp

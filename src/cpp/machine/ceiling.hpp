@@ -4,7 +4,7 @@
 namespace pymlp {
 
 // Floating-point operations a second of independent FMA chains in registers, on `n_threads` threads.
-template <class T>
+template <class Operand>
 double measure_fma(int n_threads, double seconds);
 
 // Bytes a second that all threads together read from memory (each sums its part of 256 MiB).

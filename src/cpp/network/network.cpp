@@ -71,9 +71,7 @@ Index Network<T>::widest() const {
 template <class T>
 bool Network<T>::finite() const {
     const auto all_finite = [](const Buffer<T>& buffer) {
-        bool finite = true;
-        for (Index i = 0; i < buffer.size(); ++i) finite &= buffer.data()[i] - buffer.data()[i] == T(0);
-        return finite;
+        return kernels<T>().all_finite(buffer.size(), buffer.data());
     };
     for (const Layer<T>& layer : layers)
         if (!all_finite(layer.weights) || !all_finite(layer.bias)) return false;
@@ -101,54 +99,12 @@ void Network<T>::predict_outputs(Index rows, T* z, Index ldz) const {
     kernels<T>().predict(output_of(loss.kind), rows, n_outputs(), z, ldz, loss.groups.data(), n_groups());
 }
 
-template <class T>
-void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const Input<T>& a, T* out,
-                   Index ldo) {
-    const Index column = layer.panels.first_column(panel), vectors = layer.panels.vectors(panel);
-    const Index width = vectors * layer.panels.lanes;
-    const T* weights = layer.weights.data() + layer.panels.offset(panel);
-    const T* bias = layer.bias.data() + column;
-    T* c = out + first * ldo + column;
-    if (a.sparse())
-        kernels<T>().sparse_gemm({last - first,
-                                  {a.rows.starts + first, a.rows.at, a.rows.values},
-                                  weights,
-                                  width,
-                                  vectors,
-                                  bias,
-                                  c,
-                                  ldo});
-    else
-        kernels<T>().gemm({last - first, layer.n_in(), a.dense + first * a.ld, a.ld, weights, width, vectors,
-                           bias, c, ldo});
-}
-
-template <class T>
-T* forward_rows(const Network<T>& network, Index rows, Input<T> x, T* scratch_a, T* scratch_b) {
-    const Index stride = row_stride<T>(network.widest());
-    T* out = scratch_a;
-    for (std::size_t l = 0; l < network.layers.size(); ++l) {
-        const Panels& panels = network.layers[l].panels;
-        for (Index p = 0; p < panels.count(); ++p)
-            forward_panel(network.layers[l], p, 0, rows, x, out, stride);
-        if (l < network.activations.size())
-            kernels<T>().activate(network.activations[l], rows, panels.padded_columns(), out, stride);
-        if (l + 1 == network.layers.size()) break;
-        x = {out, stride};
-        out = out == scratch_a ? scratch_b : scratch_a;
-    }
-    return out;
-}
-
 template struct Layer<float>;
 template struct Layer<double>;
 template struct Network<float>;
 template struct Network<double>;
 template Index row_stride<float>(Index);
 template Index row_stride<double>(Index);
-template void forward_panel(const Layer<float>&, Index, Index, Index, const Input<float>&, float*, Index);
-template void forward_panel(const Layer<double>&, Index, Index, Index, const Input<double>&, double*, Index);
-template float* forward_rows(const Network<float>&, Index, Input<float>, float*, float*);
-template double* forward_rows(const Network<double>&, Index, Input<double>, double*, double*);
+template Index row_stride<Bf16Pair>(Index);
 
 }  // namespace pymlp

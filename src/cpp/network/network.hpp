@@ -64,19 +64,11 @@ struct Network {
 template <class T>
 Index row_stride(Index columns);
 
-// Rows first..last of one panel: out = a w + b
-template <class T>
-void forward_panel(const Layer<T>& layer, Index panel, Index first, Index last, const Input<T>& a, T* out,
-                   Index ldo);
-
-// Outputs before the output activation for `rows` rows of x, through two scratch matrices of `rows` rows of
-// row_stride(widest). Returns the one that holds the result.
-template <class T>
-T* forward_rows(const Network<T>& network, Index rows, Input<T> x, T* scratch_a, T* scratch_b);
-
-// predictions: (n, n_outputs), row-major
-template <class T>
-void predict(const Network<T>& network, Index n, const Rows<T>& x, T* predictions, int n_threads);
+// predictions: (n, n_outputs), row-major, of the data's samples. With `only_finite` a dense x is looked
+// through on the way: false, and no predictions, if it holds an infinity or NaN.
+template <class Operand>
+bool predict(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data,
+             Sum<Operand>* predictions, int n_threads, bool only_finite = false);
 
 // A layer as NumPy holds it, borrowed. coefs: (n_in, n_out) row-major, intercepts: (n_out)
 template <class T>
@@ -97,8 +89,7 @@ struct Evaluation {
     double loss;      // weighted mean over the samples, without the penalty
     double accuracy;  // of classifiers, likewise
 };
-// `data` has no order.
-template <class T>
-Evaluation evaluate(const Network<T>& network, const Dataset<T>& data, int n_threads);
+template <class Operand>
+Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads);
 
 }  // namespace pymlp

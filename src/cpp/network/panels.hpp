@@ -22,6 +22,11 @@ struct Panels {
     Index size() const { return padded_columns() * rows; }
 };
 
+// Where the rows of `member` of `members` begin: at an even row, since two rows share a pair of bfloat16.
+inline Index first_row_of(Index rows, int member, int members) {
+    return member == members ? rows : rows / 2 * member / members * 2;
+}
+
 // Calls f(panel, first_row, last_row) for the part of `member` of `members`: a contiguous run of panels, the
 // same in every step, so that a core keeps its weights in its own cache. Where the run begins or ends
 // inside a panel, the panel is split between neighbours at a multiple of `align` rows.

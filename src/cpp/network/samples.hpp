@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels/table.hpp"
@@ -10,16 +11,30 @@
 
 namespace pymlp {
 
-// X: rows of numbers one after another, or compressed rows (CSR) with sorted columns.
+// X: rows of numbers in one of three forms: plain, one after another in the arithmetic's type; of another
+// type, order or alignment, to be widened where they are needed; or compressed (CSR) with sorted columns.
 template <class T>
 struct Rows {
     Index n_features = 0;
-    const T* values = nullptr;      // (n, n_features) row-major; of compressed rows, one an entry
+    const T* values = nullptr;      // plain: (n, n_features) row-major; compressed: one an entry; else null
+    const char* numbers = nullptr;  // dense: element (i, j) lies i row_stride + j column_stride bytes further
+    Index row_stride = 0, column_stride = 0, item_size = 0;  // bytes
+    Widen<T> widen = nullptr;
     const void* starts = nullptr;   // compressed: (n + 1), of the type of `columns`; else null
     const void* columns = nullptr;  // compressed: the entries' columns, 32 or 64 bits wide
     bool wide = false;              // 64 bits
 
     bool sparse() const { return starts; }
+    bool plain() const { return values && !starts; }
+    bool by_columns() const { return std::abs(column_stride) > std::abs(row_stride); }
+    // Columns first..last of a dense row.
+    void copy(Index row, Index first, Index last, T* out) const {
+        if (values)
+            std::memcpy(out, values + row * n_features + first,
+                        static_cast<std::size_t>(last - first) * sizeof(T));
+        else
+            widen(numbers + row * row_stride + first * column_stride, column_stride, last - first, out);
+    }
     Index start(Index row) const { return index(starts, row); }
     Index column(Index entry) const { return index(columns, entry); }
 
@@ -39,8 +54,21 @@ struct Dataset {
     const T* targets = nullptr;
     const T* sample_weight = nullptr;     // (n rows) or null
     const std::int64_t* order = nullptr;  // (n) row of each sample, or null for 0, 1, 2, ...
+    Index x_begin = -1;                   // not negative: x holds this sample and those after it, in order
 
     Index row(Index sample) const { return order ? static_cast<Index>(order[sample]) : sample; }
+    Index row_of_x(Index sample) const { return x_begin < 0 ? row(sample) : sample - x_begin; }
+
+    // Samples begin, begin + 1, ... of a dense X, into rows of `out` that lie `ld` apart; of an X in Fortran
+    // order a few columns at a time, because there it is neighbouring samples that share a cache line.
+    void gather(Index begin, Index rows, T* out, Index ld) const {
+        constexpr Index line = cache_line / static_cast<Index>(sizeof(T));
+        const Index width = x.by_columns() ? line : x.n_features;
+        for (Index first = 0; first < x.n_features; first += width) {
+            const Index last = std::min(first + width, x.n_features);
+            for (Index r = 0; r < rows; ++r) x.copy(row_of_x(begin + r), first, last, out + r * ld + first);
+        }
+    }
 };
 
 // Entries of a sparse X in the fullest of the blocks of `size` samples; else 0.
@@ -56,12 +84,12 @@ Index most_entries(const Dataset<T>& data, Index size) {
     return most;
 }
 
-// What a layer reads: dense rows, or the compressed ones of a sparse X, by rows and by columns.
+// What a layer reads: dense rows, or the compressed ones of a sparse X.
 template <class T>
 struct Input {
     const T* dense;
     Index ld;
-    Compressed<T> rows{}, columns{};
+    Compressed<T> rows{};
 
     bool sparse() const { return !dense; }
 };

@@ -70,16 +70,22 @@ PYMLP_INLINE To bit_cast(From from) {
     return to;
 }
 
+// The same value, of whose origin the compiler knows nothing any more.
+template <class V>
+PYMLP_INLINE V in_register(V v) {
+#if defined(__x86_64__)
+    asm("" : "+v"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+
 // A product rounded on its own. Where a sum has two products the compiler may fuse either of them, and
 // another inlining may choose otherwise; hiding one of them leaves a single choice, hence the same bits.
 template <class V>
 PYMLP_INLINE V rounded(V product) {
-#if defined(__x86_64__)
-    asm("" : "+v"(product));
-#elif defined(__aarch64__)
-    asm("" : "+w"(product));
-#endif
-    return product;
+    return in_register(product);
 }
 
 // {0, 1, 2, ...}

@@ -77,6 +77,7 @@ void Barrier::wait() {
         if (spin < spins) {
             ++spin;
             pause();
+            if (spin == spins) yields_.fetch_add(1, std::memory_order_relaxed);
         } else {
             std::this_thread::yield();
         }
@@ -103,7 +104,7 @@ int team_size(int requested, double work) {
     return std::clamp(useful, 1, std::max(1, threads_for(requested)));
 }
 
-void run_team(int members, const std::function<void(Member&)>& body) {
+std::int64_t run_team(int members, const std::function<void(Member&)>& body) {
     Barrier barrier;
 #ifdef _OPENMP
     if (members > 1) {
@@ -115,10 +116,22 @@ void run_team(int members, const std::function<void(Member&)>& body) {
             barrier.reset(omp_get_num_threads());  // OpenMP may give fewer than asked for
             run_member(omp_get_thread_num(), omp_get_num_threads(), barrier, body);
         }
-        return;
+        return barrier.yields();
     }
 #endif
     run_member(0, 1, barrier, body);
+    return 0;
+}
+
+void TeamChoice::ran(int members, double seconds, double steps, double yielding) {
+    constexpr double tolerated = 0.1;  // an undisturbed team yields in hardly any step
+    if (members > 1) {
+        team_step_ = seconds / steps;
+        if (yielding > tolerated * steps) alone_ = 10 * seconds;
+    } else if (alone_ > 0) {
+        // unless the team was the faster one after all
+        alone_ = seconds / steps > team_step_ ? 0 : alone_ - seconds;
+    }
 }
 
 }  // namespace pymlp

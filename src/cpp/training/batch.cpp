@@ -2,15 +2,14 @@
 
 namespace pymlp {
 
-template <class T>
-Batch<T>::Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries)
+template <class Operand>
+Batch<Operand>::Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries)
     : sparse_(data.x.sparse()),
       n_features_(network.n_features()),
       n_outputs_(network.n_outputs()),
       n_groups_(network.n_groups()),
-      x_stride_(row_stride<T>(n_features_)),
       target_stride_(network.layers.back().panels.padded_columns()),
-      x_(sparse_ ? 0 : rows * x_stride_),
+      x_(sparse_ ? OperandMatrix<Operand>() : OperandMatrix<Operand>(rows, n_features_)),
       block_(sparse_ ? SparseBlock<T>(rows, entries) : SparseBlock<T>()),
       column_starts_(sparse_ ? n_features_ + 1 : 0),
       column_ends_(sparse_ ? n_features_ : 0),
@@ -20,39 +19,34 @@ Batch<T>::Batch(const Network<T>& network, const Dataset<T>& data, Index rows, I
       targets_(data.labels ? 0 : rows * target_stride_),
       sample_weight_(rows) {}
 
-template <class T>
-Input<T> Batch<T>::x() const {
-    if (!sparse_) return {x_.data(), x_stride_};
-    return {nullptr, 0, block_.rows(), {column_starts_.data(), entry_rows_.data(), entry_values_.data()}};
-}
-
-template <class T>
-double Batch<T>::total_weight() const {
+template <class Operand>
+double Batch<Operand>::total_weight() const {
     if (!weighted_) return static_cast<double>(rows_);
     double total = 0;
     for (Index r = 0; r < rows_; ++r) total += static_cast<double>(sample_weight_.data()[r]);
     return total;
 }
 
-template <class T>
-void Batch<T>::gather(const Dataset<T>& data, Index begin, Index rows, const Member& me) {
+template <class Operand>
+void Batch<Operand>::gather(const Dataset<T>& data, Index begin, Index rows, const Member& me) {
     if (me.index == 0) {
         rows_ = rows;
         weighted_ = data.sample_weight;
     }
-    const Index first = rows * me.index / me.count, last = rows * (me.index + 1) / me.count;
+    const Index first = first_row_of(rows, me.index, me.count);
+    const Index last = first_row_of(rows, me.index + 1, me.count);
     Index entry = 0;  // where the next row's entries go: behind those of all rows before it
     for (Index r = 0; sparse_ && r < first; ++r) {
         const Index i = data.row(begin + r);
         entry += data.x.start(i + 1) - data.x.start(i);
     }
+    if (!sparse_) {
+        data.gather(begin + first, last - first, x_.values() + first * x_.stride(), x_.stride());
+        x_.publish(first, last, 0, n_features_);
+    }
     for (Index r = first; r < last; ++r) {
         const Index i = data.row(begin + r);
-        if (sparse_)
-            entry = block_.copy_row(data.x, i, r, entry);
-        else
-            std::memcpy(x_.data() + r * x_stride_, data.x.values + i * n_features_,
-                        static_cast<std::size_t>(n_features_) * sizeof(T));
+        if (sparse_) entry = block_.copy_row(data.x, i, r, entry);
         if (data.labels)
             std::memcpy(labels_.data() + r * n_groups_, data.labels + i * n_groups_,
                         static_cast<std::size_t>(n_groups_) * sizeof(std::int32_t));
@@ -65,8 +59,8 @@ void Batch<T>::gather(const Dataset<T>& data, Index begin, Index rows, const Mem
 
 // A counting sort. Every member reads all entries and places those of its own features, which needs no
 // waiting.
-template <class T>
-void Batch<T>::list_columns(const Member& me) {
+template <class Operand>
+void Batch<Operand>::list_columns(const Member& me) {
     if (!sparse_) return;
     const Index first = n_features_ * me.index / me.count, last = n_features_ * (me.index + 1) / me.count;
     const Compressed<T> x = block_.rows();
@@ -96,5 +90,6 @@ void Batch<T>::list_columns(const Member& me) {
 
 template class Batch<float>;
 template class Batch<double>;
+template class Batch<Bf16Pair>;
 
 }  // namespace pymlp

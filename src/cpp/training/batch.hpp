@@ -1,14 +1,16 @@
 // A mini-batch, gathered out of the data set by all members of a team.
 #pragma once
 
-#include "network/network.hpp"
+#include "network/operands.hpp"
 #include "threads/team.hpp"
 
 namespace pymlp {
 
-template <class T>
+template <class Operand>
 class Batch {
   public:
+    using T = Sum<Operand>;
+
     Batch() = default;
     // Room for `rows` samples, and for `entries` of them together if X is sparse.
     Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries);
@@ -17,7 +19,12 @@ class Batch {
         return data.x.sparse() == sparse_ && rows <= sample_weight_.size() && entries <= entry_values_.size();
     }
     Index rows() const { return rows_; }
-    Input<T> x() const;
+    const OperandMatrix<Operand>& x() const { return x_; }  // if it is dense
+    bool sparse() const { return sparse_; }
+    Compressed<T> entries() const { return block_.rows(); }
+    Compressed<T> columns() const {
+        return {column_starts_.data(), entry_rows_.data(), entry_values_.data()};
+    }
     // those of rows `first` and further on
     const std::int32_t* labels(Index first) const { return labels_.data() + first * n_groups_; }
     const T* targets(Index first) const { return targets_.data() + first * target_stride_; }
@@ -34,9 +41,9 @@ class Batch {
   private:
     bool sparse_ = false, weighted_ = false;
     Index rows_ = 0, n_features_ = 0, n_outputs_ = 0, n_groups_ = 0;
-    Index x_stride_ = 0, target_stride_ = 0;
-    Buffer<T> x_;           // dense: (rows, n_features)
-    SparseBlock<T> block_;  // sparse: the same, compressed
+    Index target_stride_ = 0;
+    OperandMatrix<Operand> x_;  // dense: (rows, n_features)
+    SparseBlock<T> block_;      // sparse: the same, compressed
     // The block by columns: starts (n_features + 1), row and value of each entry, the next free place of
     // each.
     Buffer<Index> column_starts_, column_ends_;

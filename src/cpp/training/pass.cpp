@@ -16,33 +16,41 @@ std::uint64_t mask_key(std::uint64_t seed, std::int64_t step, std::size_t layer)
 
 }  // namespace
 
-template <class T>
-Pass<T>::Pass(const Network<T>& network, std::vector<double> dropout, std::uint64_t seed)
-    : kernels_(kernels<T>()), network_(network), dropout_(std::move(dropout)), seed_(seed) {}
+template <class Operand>
+Pass<Operand>::Pass(const Network<T>& network, std::vector<double> dropout, std::uint64_t seed)
+    : kernels_(kernels<T>()),
+      products_(products<Operand>()),
+      network_(network),
+      dropout_(std::move(dropout)),
+      seed_(seed),
+      weights_(network.layers.size()) {}
 
-template <class T>
-void Pass<T>::prepare(Index batch_size, int members) {
+template <class Operand>
+void Pass<Operand>::prepare(Index batch_size, int members, bool sparse) {
     const std::size_t depth = network_.layers.size();
+    for (std::size_t l = sparse ? 1 : 0; l < depth; ++l) weights_[l].load(network_.layers[l]);
     transposed_.resize(static_cast<std::size_t>(members));
-    for (Buffer<T>& panel : transposed_)
+    for (Buffer<Operand>& panel : transposed_)
         if (panel.size() == 0)
-            panel = Buffer<T>(2 * kernels_.lanes * round_up(network_.widest(), kernels_.lanes));
+            panel = Buffer<Operand>(2 * kernels_.lanes * round_up(network_.widest(), kernels_.lanes));
     if (batch_size <= row_loss_.size()) return;
-    activations_.clear();
+    outputs_.clear();
     slopes_.clear();
     dz_.clear();
-    for (std::size_t l = 0; l < depth; ++l) activations_.emplace_back(batch_size * stride(l));
-    for (std::size_t l = 0; l + 1 < depth; ++l) {
-        dz_.emplace_back(batch_size * stride(l));
-        slopes_.emplace_back(keeps_slope(l) ? batch_size * stride(l) : 0);
+    for (std::size_t l = 0; l < depth; ++l) {
+        const Index columns = network_.layers[l].panels.padded_columns();
+        outputs_.emplace_back(batch_size, columns);
+        if (l + 1 == depth) break;
+        dz_.emplace_back(batch_size, columns);
+        slopes_.emplace_back(keeps_slope(l) ? batch_size * dz_[l].stride() : 0);
     }
     row_loss_ = Buffer<double>(batch_size);
     row_hit_ = Buffer<double>(batch_size);
 }
 
 // One thread, rows in order.
-template <class T>
-Sums Pass<T>::sums(const Batch<T>& batch) const {
+template <class Operand>
+Sums Pass<Operand>::sums(const Batch<Operand>& batch) const {
     Sums sums;
     for (Index r = 0; r < batch.rows(); ++r) {
         const auto weight = static_cast<double>(batch.weight(r));
@@ -53,26 +61,55 @@ Sums Pass<T>::sums(const Batch<T>& batch) const {
     return sums;
 }
 
+template <class Operand>
+void Pass<Operand>::forward_panel(std::size_t l, Index panel, Index first, Index last,
+                                  const Batch<Operand>& batch) {
+    const Layer<T>& layer = network_.layers[l];
+    OperandMatrix<Operand>& out = outputs_[l];
+    const Index column = layer.panels.first_column(panel), vectors = layer.panels.vectors(panel);
+    const Index width = vectors * kernels_.lanes, rows = last - first;
+    const T* bias = layer.bias.data() + column;
+    T* z = out.values() + first * out.stride() + column;
+    if (l == 0 && batch.sparse()) {  // its entries are not paired: they are multiplied as they are
+        const Compressed<T> x = batch.entries();
+        return kernels_.sparse_gemm({rows,
+                                     {x.starts + first, x.at, x.values},
+                                     layer.weights.data() + layer.panels.offset(panel),
+                                     width,
+                                     vectors,
+                                     bias,
+                                     z,
+                                     out.stride()});
+    }
+    const OperandMatrix<Operand>& in = input(l, batch);
+    products_.gemm({rows, operands<Operand>(layer.n_in()), in.by_rows(first), in.row_operands(),
+                    weights_[l].panel(layer, panel), width, vectors, bias, z, out.stride()});
+}
+
 // Each member computes the panels that it owns, for all rows of the batch.
-template <class T>
-void Pass<T>::forward_hidden(std::size_t l, const Batch<T>& batch, std::int64_t step, const Member& me) {
+template <class Operand>
+void Pass<Operand>::forward_hidden(std::size_t l, const Batch<Operand>& batch, std::int64_t step,
+                                   const Member& me) {
     const Layer<T>& layer = network_.layers[l];
     const Activation activation = network_.activations[l];
     const Index chunk = 8 * kernels_.row_tile;  // rows that stay in the cache while the panels pass by
-    const Index ldo = stride(l);
-    const Input<T> in = input(l, batch);
-    T* out = activations_[l].data();
+    OperandMatrix<Operand>& out = outputs_[l];
+    const Index ldo = out.stride();
     const std::uint64_t key = mask_key(seed_, step, l);
     const auto forward = [&](Index panel, Index first, Index last) {
         const Index column = layer.panels.first_column(panel), rows = last - first;
         const Index columns = layer.panels.vectors(panel) * kernels_.lanes;
-        forward_panel(layer, panel, first, last, in, out, ldo);
-        T* a = out + first * ldo + column;
-        if (!keeps_slope(l)) return kernels_.activate(activation, rows, columns, a, ldo);
-        T* slope = slopes_[l].data() + first * ldo + column;
-        kernels_.activate_with_slope(activation, rows, columns, a, ldo, slope, ldo);
-        if (dropout(l) > 0)
-            kernels_.drop({rows, columns, first, column, a, ldo, slope, ldo, key, dropout(l)});
+        forward_panel(l, panel, first, last, batch);
+        T* a = out.values() + first * ldo + column;
+        if (keeps_slope(l)) {
+            T* slope = slopes_[l].data() + first * ldo + column;
+            kernels_.activate_with_slope(activation, rows, columns, a, ldo, slope, ldo);
+            if (dropout(l) > 0)
+                kernels_.drop({rows, columns, first, column, a, ldo, slope, ldo, key, dropout(l)});
+        } else {
+            kernels_.activate(activation, rows, columns, a, ldo);
+        }
+        out.publish(first, last, column, columns);
     };
     for (Index begin = 0; begin < batch.rows(); begin += chunk) {
         const Index end = std::min(batch.rows(), begin + chunk);
@@ -87,53 +124,57 @@ void Pass<T>::forward_hidden(std::size_t l, const Batch<T>& batch, std::int64_t 
 
 // Forward through the last layer, the loss, and back to the last hidden layer: each member takes some rows,
 // and rows need nothing of each other, hence no barrier in between.
-template <class T>
-void Pass<T>::output_layer(const Batch<T>& batch, const Member& me) {
+template <class Operand>
+void Pass<Operand>::output_layer(const Batch<Operand>& batch, const Member& me) {
     const std::size_t l = network_.layers.size() - 1;
     const Layer<T>& layer = network_.layers[l];
-    const Index first = batch.rows() * me.index / me.count, last = batch.rows() * (me.index + 1) / me.count;
+    const Index first = first_row_of(batch.rows(), me.index, me.count);
+    const Index last = first_row_of(batch.rows(), me.index + 1, me.count);
     if (first == last) return;
-    const Index ldz = stride(l);
-    T* z = activations_[l].data();
-    for (Index p = 0; p < layer.panels.count(); ++p)
-        forward_panel(layer, p, first, last, input(l, batch), z, ldz);
-    network_.derive_loss(last - first, z + first * ldz, ldz, batch.labels(first), batch.targets(first),
-                         batch.target_stride(), batch.sample_weight(first), row_loss_.data() + first,
-                         row_hit_.data() + first);
+    OperandMatrix<Operand>& out = outputs_[l];
+    for (Index p = 0; p < layer.panels.count(); ++p) forward_panel(l, p, first, last, batch);
+    network_.derive_loss(last - first, out.values() + first * out.stride(), out.stride(), batch.labels(first),
+                         batch.targets(first), batch.target_stride(), batch.sample_weight(first),
+                         row_loss_.data() + first, row_hit_.data() + first);
+    out.publish(first, last, 0, layer.panels.padded_columns());
     if (l == 0) return;
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
     for (Index p = 0; p < inputs.count(); ++p) backward_block(l, p, first, last, me);
 }
 
 // dz[l - 1] = (dz[l] W_l^T) * f'(z[l - 1]), by panels of W_l^T's columns
-template <class T>
-void Pass<T>::backward(std::size_t l, Index rows, const Member& me) {
+template <class Operand>
+void Pass<Operand>::backward(std::size_t l, Index rows, const Member& me) {
     const Layer<T>& layer = network_.layers[l];
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
     for_each_share(inputs, rows, kernels_.row_tile, me.index, me.count,
                    [&](Index panel, Index first, Index last) { backward_block(l, panel, first, last, me); });
 }
 
-template <class T>
-void Pass<T>::backward_block(std::size_t l, Index panel, Index first, Index last, const Member& me) {
+template <class Operand>
+void Pass<Operand>::backward_block(std::size_t l, Index panel, Index first, Index last, const Member& me) {
     const Layer<T>& layer = network_.layers[l];
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
     const Index column = inputs.first_column(panel), vectors = inputs.vectors(panel);
     const Index rows = last - first, columns = vectors * kernels_.lanes;
-    T* transposed = transposed_[static_cast<std::size_t>(me.index)].data();
-    kernels_.transpose_panel(layer.weights.data(), layer.n_in(), layer.n_out(), column, vectors, transposed);
-    const Index ldo = stride(l - 1), at = first * ldo + column;
-    T* out = dz_[l - 1].data() + at;
-    kernels_.gemm({rows, layer.n_out(), dz(l) + first * stride(l), stride(l), transposed, columns, vectors,
-                   nullptr, out, ldo});
+    Operand* transposed = transposed_[static_cast<std::size_t>(me.index)].data();
+    products_.transpose_panel(layer.weights.data(), layer.n_in(), layer.n_out(), column, vectors, transposed);
+    const OperandMatrix<Operand>& in = dz(l);
+    OperandMatrix<Operand>& out = dz_[l - 1];
+    const Index ldo = out.stride(), at = first * ldo + column;
+    T* d = out.values() + at;
+    products_.gemm({rows, operands<Operand>(layer.n_out()), in.by_rows(first), in.row_operands(), transposed,
+                    columns, vectors, nullptr, d, ldo});
     if (keeps_slope(l - 1))
-        kernels_.multiply_slope(rows, columns, slopes_[l - 1].data() + at, ldo, out, ldo);
+        kernels_.multiply_slope(rows, columns, slopes_[l - 1].data() + at, ldo, d, ldo);
     else
         kernels_.multiply_derivative(network_.activations[l - 1], rows, columns,
-                                     activations_[l - 1].data() + at, ldo, out, ldo);
+                                     outputs_[l - 1].values() + at, ldo, d, ldo);
+    out.publish(first, last, column, columns);
 }
 
 template class Pass<float>;
 template class Pass<double>;
+template class Pass<Bf16Pair>;
 
 }  // namespace pymlp

@@ -16,18 +16,21 @@ struct Sums {
     double weight = 0;
 };
 
-template <class T>
+template <class Operand>
 class Pass {
   public:
+    using T = Sum<Operand>;
+
     // dropout: the share of each hidden layer's units that are dropped
     Pass(const Network<T>& network, std::vector<double> dropout, std::uint64_t seed);
 
-    void prepare(Index batch_size, int members);
+    // Before an epoch, and whenever the weights were changed by others than the optimizer.
+    void prepare(Index batch_size, int members, bool sparse);
 
     // Each member does its share of every phase. at_layer(l) is called as soon as layer l's input and dz
     // are known, beside the next layer's backward pass. `step` is the dropout masks'.
     template <class F>
-    void run(Batch<T>& batch, std::int64_t step, Member& me, F at_layer) {
+    void run(Batch<Operand>& batch, std::int64_t step, Member& me, F at_layer) {
         const std::size_t depth = network_.layers.size();
         batch.list_columns(me);
         for (std::size_t l = 0; l + 1 < depth; ++l) {
@@ -45,21 +48,27 @@ class Pass {
         at_layer(0);
     }
 
-    // What layer l reads: (batch, n_in)
-    Input<T> input(std::size_t l, const Batch<T>& batch) const {
-        return l == 0 ? batch.x() : Input<T>{activations_[l - 1].data(), stride(l - 1)};
+    // What dense layer l reads: (batch, n_in)
+    const OperandMatrix<Operand>& input(std::size_t l, const Batch<Operand>& batch) const {
+        return l == 0 ? batch.x() : outputs_[l - 1];
     }
+    // What layer l puts out: (batch, n_out); of the last layer d loss / d z
+    const OperandMatrix<Operand>& output(std::size_t l) const { return outputs_[l]; }
     // d loss / d z of layer l: (batch, n_out); the output layer's replaces its z
-    const T* dz(std::size_t l) const {
-        return l + 1 == network_.layers.size() ? activations_[l].data() : dz_[l].data();
+    const OperandMatrix<Operand>& dz(std::size_t l) const {
+        return l + 1 == network_.layers.size() ? outputs_[l] : dz_[l];
     }
-    // row length of layer l's output and dz
-    Index stride(std::size_t l) const { return row_stride<T>(network_.layers[l].panels.padded_columns()); }
-    Sums sums(const Batch<T>& batch) const;
+    // Where an update writes the weights of a panel as operands; null where products read the weights.
+    Bf16Pair* rounded(std::size_t l, Index panel) {
+        return weights_[l].rounded(network_.layers[l].panels, panel);
+    }
+    Sums sums(const Batch<Operand>& batch) const;
 
   private:
-    void forward_hidden(std::size_t layer, const Batch<T>& batch, std::int64_t step, const Member& me);
-    void output_layer(const Batch<T>& batch, const Member& me);
+    // Rows first..last of one panel of a layer's z
+    void forward_panel(std::size_t layer, Index panel, Index first, Index last, const Batch<Operand>& batch);
+    void forward_hidden(std::size_t layer, const Batch<Operand>& batch, std::int64_t step, const Member& me);
+    void output_layer(const Batch<Operand>& batch, const Member& me);
     void backward(std::size_t layer, Index rows, const Member& me);
     void backward_block(std::size_t layer, Index panel, Index first, Index last, const Member& me);
 
@@ -70,14 +79,16 @@ class Pass {
     }
 
     const KernelTable<T>& kernels_;
+    const ProductTable<Operand>& products_;
     const Network<T>& network_;
     std::vector<double> dropout_;
     std::uint64_t seed_;
-    std::vector<Buffer<T>> activations_;  // outputs of each layer: (batch, n_out); the last becomes its dz
-    std::vector<Buffer<T>> slopes_;       // f'(z) of each hidden layer that keeps it: (batch, n_out)
-    std::vector<Buffer<T>> dz_;           // d loss / d z of each hidden layer: (batch, n_out)
-    std::vector<Buffer<T>> transposed_;   // a panel of transposed weights for each member
-    Buffer<double> row_loss_, row_hit_;   // (batch)
+    std::vector<OperandPanels<Operand>> weights_;
+    std::vector<OperandMatrix<Operand>> outputs_;  // of each layer: (batch, n_out); the last becomes its dz
+    std::vector<Buffer<T>> slopes_;                // f'(z) of each hidden layer that keeps it: (batch, n_out)
+    std::vector<OperandMatrix<Operand>> dz_;       // d loss / d z of each hidden layer: (batch, n_out)
+    std::vector<Buffer<Operand>> transposed_;      // a panel of transposed weights for each member
+    Buffer<double> row_loss_, row_hit_;            // (batch)
 };
 
 }  // namespace pymlp

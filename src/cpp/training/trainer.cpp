@@ -4,8 +4,12 @@
 #include <cmath>
 #include <utility>
 
+#include "training/window.hpp"
+
 namespace pymlp {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Looks at the clock between mini-batches, so that asking for signals costs next to nothing.
 class Poll {
@@ -18,7 +22,6 @@ class Poll {
     }
 
   private:
-    using Clock = std::chrono::steady_clock;
     Clock::time_point last_ = Clock::now();
 };
 
@@ -39,10 +42,11 @@ bool has_second_moments(Solver solver) {
 
 }  // namespace
 
-template <class T>
-Trainer<T>::Trainer(const std::vector<Index>& units, std::vector<Activation> activations, LossSpec loss,
-                    TrainerOptions options)
+template <class Operand>
+Trainer<Operand>::Trainer(const std::vector<Index>& units, std::vector<Activation> activations, LossSpec loss,
+                          TrainerOptions options)
     : kernels_(kernels<T>()),
+      products_(products<Operand>()),
       network_(units, std::move(activations), std::move(loss)),
       options_(std::move(options)),
       pass_(network_, options_.dropout, options_.seed) {
@@ -56,24 +60,25 @@ Trainer<T>::Trainer(const std::vector<Index>& units, std::vector<Activation> act
     if (options_.ema_decay > 0) averaged_.emplace(units, network_.activations, network_.loss);
 }
 
-template <class T>
-bool Trainer<T>::has_moments() const {
+template <class Operand>
+bool Trainer<Operand>::has_moments() const {
     return !first_moments_.empty() && second_moments_.empty() == !has_second_moments(options_.solver);
 }
 
-template <class T>
-Index Trainer<T>::row_tiles(std::size_t layer) const {
+template <class Operand>
+Index Trainer<Operand>::row_tiles(std::size_t layer) const {
     return divide_up(network_.layers[layer].n_in(), kernels_.row_tile);
 }
 
 // Allocates what an epoch needs, because nothing is allocated inside the team; returns the team's size: as
 // many as the work of a step between two of its barriers keeps busy.
-template <class T>
-int Trainer<T>::prepare(const Dataset<T>& data, Index batch_size) {
+template <class Operand>
+int Trainer<Operand>::prepare(const Dataset<T>& data, Index batch_size) {
     const std::size_t depth = network_.layers.size();
     const Index entries = most_entries(data, batch_size);
-    for (Batch<T>& batch : batches_)
-        if (!batch.has_room(data, batch_size, entries)) batch = Batch<T>(network_, data, batch_size, entries);
+    for (Batch<Operand>& batch : batches_)
+        if (!batch.has_room(data, batch_size, entries))
+            batch = Batch<Operand>(network_, data, batch_size, entries);
     squares_.clear();
     for (std::size_t l = 0; options_.alpha > 0 && l < depth; ++l) {
         const Layer<T>& layer = network_.layers[l];
@@ -88,13 +93,13 @@ int Trainer<T>::prepare(const Dataset<T>& data, Index batch_size) {
     double work = 0;  // floating-point operations
     for (const Layer<T>& layer : network_.layers)
         work += 6.0 * static_cast<double>(batch_size * layer.panels.size());
-    const int members = team_size(options_.n_threads, work / static_cast<double>(2 * depth));
-    pass_.prepare(batch_size, members);
+    const int members = team_.size(team_size(options_.n_threads, work / static_cast<double>(2 * depth)));
+    pass_.prepare(batch_size, members, data.x.sparse());
     return members;
 }
 
-template <class T>
-void Trainer<T>::prepare_gradients() {
+template <class Operand>
+void Trainer<Operand>::prepare_gradients() {
     gradient_squares_.clear();
     for (std::size_t l = 0; l < network_.layers.size(); ++l) {
         const Panels& panels = network_.layers[l].panels;
@@ -103,28 +108,31 @@ void Trainer<T>::prepare_gradients() {
     }
 }
 
-template <class T>
-EpochResult Trainer<T>::run_epoch(const Dataset<T>& data, double learning_rate,
-                                  const Interrupted& interrupted) {
+template <class Operand>
+EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_rate,
+                                        const Interrupted& interrupted) {
     const Index batch_size = std::min(options_.batch_size, data.n);
     const Index n_steps = divide_up(data.n, batch_size);
     const bool gradient_first = needs_norms();
     const std::int64_t first_step = steps_;
     const int members = prepare(data, batch_size);
+    Window<T> window(data, batch_size);
     if (monitor_) monitor_->begin_epoch();
     EpochResult result;
     double weight = 0;
     stop_ = false;
-    run_team(members, [&](Member& me) {
+    const Clock::time_point start = Clock::now();
+    const std::int64_t yields = run_team(members, [&](Member& me) {
         Poll poll;
         const auto gather = [&](Index step) {
             const Index begin = step * batch_size;
-            batches_[step % 2].gather(data, begin, std::min(batch_size, data.n - begin), me);
+            if (window.ends_at(begin)) window.fill(begin, me);
+            batches_[step % 2].gather(window.data(), begin, std::min(batch_size, data.n - begin), me);
         };
         gather(0);
         me.wait();
         for (Index step = 0; step < n_steps; ++step) {
-            Batch<T>& batch = batches_[step % 2];
+            Batch<Operand>& batch = batches_[step % 2];
             // before the step's first update, which lies behind a barrier
             const double penalised = me.index == 0 ? penalty() : 0;
             if (me.index == 0)
@@ -154,13 +162,16 @@ EpochResult Trainer<T>::run_epoch(const Dataset<T>& data, double learning_rate,
             if (stop_) break;
         }
     });
+    if (options_.n_threads == 0)  // otherwise their number is given
+        team_.ran(members, std::chrono::duration<double>(Clock::now() - start).count(),
+                  static_cast<double>(n_steps), static_cast<double>(yields));
     result.loss /= static_cast<double>(data.n);
     result.accuracy = weight > 0 ? result.accuracy / weight : 0.0;
     return result;
 }
 
-template <class T>
-EpochResult Trainer<T>::full_gradient(const Dataset<T>& data, const Interrupted& interrupted) {
+template <class Operand>
+EpochResult Trainer<Operand>::full_gradient(const Dataset<T>& data, const Interrupted& interrupted) {
     const Index block = std::min<Index>(16 * kernels_.row_tile, data.n);  // stays in the cache
     const int members = prepare(data, block);
     prepare_gradients();
@@ -170,7 +181,7 @@ EpochResult Trainer<T>::full_gradient(const Dataset<T>& data, const Interrupted&
     run_team(members, [&](Member& me) {
         Poll poll;
         for (Index begin = 0; begin < data.n && !stop_; begin += block) {
-            Batch<T>& batch = batches_[0];
+            Batch<Operand>& batch = batches_[0];
             batch.gather(data, begin, std::min(block, data.n - begin), me);
             me.wait();
             pass_.run(batch, 0, me, [&](std::size_t l) { gradient(l, batch, begin > 0, me); });
@@ -195,23 +206,23 @@ EpochResult Trainer<T>::full_gradient(const Dataset<T>& data, const Interrupted&
     return result;
 }
 
-template <class T>
-double Trainer<T>::penalty() const {
+template <class Operand>
+double Trainer<Operand>::penalty() const {
     return 0.5 * options_.alpha * sum(squares_);
 }
 
 // Every member computes the same. A norm that is not finite is that of a gradient that is not: it is left
 // alone, and the fit ends with a word.
-template <class T>
-T Trainer<T>::clip_factor() const {
+template <class Operand>
+Sum<Operand> Trainer<Operand>::clip_factor() const {
     const double norm = std::sqrt(sum(gradient_squares_)) * static_cast<double>(step_.inverse);
     return norm > options_.clip_norm && std::isfinite(norm) ? static_cast<T>(options_.clip_norm / norm)
                                                             : T(1);
 }
 
 // Of the mean loss, by a layer's weights: without their penalty, and before it is clipped.
-template <class T>
-double Trainer<T>::gradient_norm(std::size_t l) const {
+template <class Operand>
+double Trainer<Operand>::gradient_norm(std::size_t l) const {
     double total = 0;
     for (Index p = 0; p < network_.layers[l].panels.count(); ++p) {
         const double* squares = gradient_squares_[l].data() + tile_at(l, p);
@@ -221,12 +232,12 @@ double Trainer<T>::gradient_norm(std::size_t l) const {
 }
 
 // Between the barrier behind the gradients and the one that the next forward pass comes behind.
-template <class T>
-void Trainer<T>::observe(const Batch<T>& batch, const Member& me) {
+template <class Operand>
+void Trainer<Operand>::observe(const Batch<Operand>& batch, const Member& me) {
     const std::size_t depth = network_.layers.size();
     for (std::size_t l = 0; l + 1 < depth; ++l) {
-        const Input<T> outputs = pass_.input(l + 1, batch);
-        monitor_->add_outputs(l, batch.rows(), outputs.dense, outputs.ld, me);
+        const OperandMatrix<Operand>& outputs = pass_.output(l);
+        monitor_->add_outputs(l, batch.rows(), outputs.values(), outputs.stride(), me);
     }
     if (me.index > 0) return;
     for (std::size_t l = 0; l < depth; ++l) monitor_->add_gradient(l, gradient_norm(l));
@@ -234,16 +245,17 @@ void Trainer<T>::observe(const Batch<T>& batch, const Member& me) {
 }
 
 // Calls f(panel, first_row, last_row) for the weights that this member owns.
-template <class T>
+template <class Operand>
 template <class F>
-void Trainer<T>::for_each_share_of(std::size_t l, const Member& me, F f) {
+void Trainer<Operand>::for_each_share_of(std::size_t l, const Member& me, F f) {
     const Panels& panels = network_.layers[l].panels;
     for_each_share(panels, panels.rows, kernels_.row_tile, me.index, me.count, f);
 }
 
 // What the optimizer changes: rows first..last of a panel, or its bias.
-template <class T>
-UpdateArgs<T> Trainer<T>::update_args(std::size_t l, Index panel, Index first, Index last, bool bias) {
+template <class Operand>
+UpdateArgs<Sum<Operand>> Trainer<Operand>::update_args(std::size_t l, Index panel, Index first, Index last,
+                                                       bool bias) {
     const Panels& panels = network_.layers[l].panels;
     const auto at = [&](std::vector<Layer<T>>& layers) -> T* {
         if (layers.empty()) return nullptr;
@@ -258,61 +270,89 @@ UpdateArgs<T> Trainer<T>::update_args(std::size_t l, Index panel, Index first, I
     args.first_moment = at(first_moments_);
     args.second_moment = at(second_moments_);
     if (averaged_) args.average = at(averaged_->layers);
+    if (!bias) args.rounded = pass_.rounded(l, panel);
     if (!squares_.empty() && !bias) args.squares = squares_[l].data() + tile_at(l, panel);
     return args;
 }
 
-// Weight gradient and optimizer on the panels that this member owns.
-template <class T>
-void Trainer<T>::update(std::size_t l, const Batch<T>& batch, const Member& me) {
-    const Input<T> x = pass_.input(l, batch);
+// Calls f(kernels, product, panel, bias) for each of the weight gradient's panels that this member owns,
+// where `kernels` computes `product`, and the bias's product is given if the member owns the panel's first
+// rows.
+template <class Operand>
+template <class F>
+void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& batch, const Member& me, F f) {
+    const bool sparse = l == 0 && batch.sparse();
+    const Compressed<T> columns = sparse ? batch.columns() : Compressed<T>{};
+    const OperandMatrix<Operand>& dz = pass_.dz(l);
     for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
-        for (const bool bias : {false, true}) {
-            if (bias && first > 0) break;
-            UpdateArgs<T> args = update_args(l, panel, first, last, bias);
-            args.batch = batch.rows();
-            args.x = x.dense;
-            args.ldx = x.ld;
-            args.columns = x.sparse() ? &x.columns : nullptr;
-            args.dz = pass_.dz(l) + network_.layers[l].panels.first_column(panel);
-            args.lddz = pass_.stride(l);
-            bias ? kernels_.update_bias(args, step_) : kernels_.update(args, step_);
-        }
+        const Index column = network_.layers[l].panels.first_column(panel);
+        const Index vectors = network_.layers[l].panels.vectors(panel);
+        // of numbers as they are: of biases, and of a sparse x, whose entries are not paired
+        const GradientArgs<T> plain{first,
+                                    last,
+                                    batch.rows(),
+                                    nullptr,
+                                    0,
+                                    sparse ? &columns : nullptr,
+                                    dz.values() + column,
+                                    dz.stride(),
+                                    vectors,
+                                    nullptr,
+                                    false,
+                                    nullptr};
+        if (sparse) return f(kernels_, plain, panel, plain);
+        const OperandMatrix<Operand>& x = pass_.input(l, batch);
+        const GradientArgs<Operand> paired{first,
+                                           last,
+                                           operands<Operand>(batch.rows()),
+                                           x.by_columns(),
+                                           x.stride(),
+                                           nullptr,
+                                           dz.by_columns() + column,
+                                           dz.stride(),
+                                           vectors,
+                                           nullptr,
+                                           false,
+                                           nullptr};
+        f(products_, paired, panel, plain);
     });
 }
 
+// Weight gradient and optimizer on the panels that this member owns.
+template <class Operand>
+void Trainer<Operand>::update(std::size_t l, const Batch<Operand>& batch, const Member& me) {
+    for_each_product(l, batch, me,
+                     [&](const auto& products, const auto& product, Index panel, const auto& bias) {
+                         const Index first = product.first_row, last = product.last_row;
+                         products.update(product, update_args(l, panel, first, last, false), step_);
+                         if (first == 0)
+                             kernels_.update_bias(bias, update_args(l, panel, first, last, true), step_);
+                     });
+}
+
 // The data's gradient, whole: what clip_norm and a monitor measure, and lbfgs asks for.
-template <class T>
-void Trainer<T>::gradient(std::size_t l, const Batch<T>& batch, bool accumulate, const Member& me) {
-    const Input<T> x = pass_.input(l, batch);
+template <class Operand>
+void Trainer<Operand>::gradient(std::size_t l, const Batch<Operand>& batch, bool accumulate,
+                                const Member& me) {
     Layer<T>& gradients = gradients_[l];
-    for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
-        const Index column = gradients.panels.first_column(panel);
+    for_each_product(l, batch, me, [&](const auto& products, auto product, Index panel, auto bias) {
         // lbfgs needs no norm
         double* squares = needs_norms() ? gradient_squares_[l].data() + tile_at(l, panel) : nullptr;
-        GradientArgs<T> args{first,
-                             last,
-                             batch.rows(),
-                             x.dense,
-                             x.ld,
-                             x.sparse() ? &x.columns : nullptr,
-                             pass_.dz(l) + column,
-                             pass_.stride(l),
-                             gradients.panels.vectors(panel),
-                             gradients.weights.data() + gradients.panels.offset(panel),
-                             accumulate,
-                             squares};
-        kernels_.gradient(args);
-        if (first > 0) return;
-        args.gradient = gradients.bias.data() + column;
-        if (squares) args.squares = squares + row_tiles(l);
-        kernels_.gradient_bias(args);
+        product.gradient = gradients.weights.data() + gradients.panels.offset(panel);
+        product.accumulate = accumulate;
+        product.squares = squares;
+        products.gradient(product);
+        if (product.first_row > 0) return;
+        bias.gradient = gradients.bias.data() + gradients.panels.first_column(panel);
+        bias.accumulate = accumulate;
+        bias.squares = squares ? squares + row_tiles(l) : nullptr;
+        kernels_.gradient_bias(bias);
     });
 }
 
 // The optimizer with the gradient that `gradient` left.
-template <class T>
-void Trainer<T>::apply(std::size_t l, const OptimizerStep<T>& step, const Member& me) {
+template <class Operand>
+void Trainer<Operand>::apply(std::size_t l, const OptimizerStep<T>& step, const Member& me) {
     const Layer<T>& gradients = gradients_[l];
     for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
         kernels_.apply(update_args(l, panel, first, last, false), step,
@@ -325,5 +365,6 @@ void Trainer<T>::apply(std::size_t l, const OptimizerStep<T>& step, const Member
 
 template class Trainer<float>;
 template class Trainer<double>;
+template class Trainer<Bf16Pair>;
 
 }  // namespace pymlp

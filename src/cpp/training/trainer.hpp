@@ -20,9 +20,11 @@ struct EpochResult {
     bool interrupted = false;
 };
 
-template <class T>
+// `Operand` is what products read: float, double or Bf16Pair (of float numbers).
+template <class Operand>
 class Trainer {
   public:
+    using T = Sum<Operand>;
     using Interrupted = std::function<bool()>;
 
     Trainer(const std::vector<Index>& units, std::vector<Activation> activations, LossSpec loss,
@@ -55,10 +57,12 @@ class Trainer {
     EpochResult full_gradient(const Dataset<T>& data, const Interrupted& interrupted);
 
   private:
-    void update(std::size_t layer, const Batch<T>& batch, const Member& me);
-    void gradient(std::size_t layer, const Batch<T>& batch, bool accumulate, const Member& me);
+    template <class F>
+    void for_each_product(std::size_t layer, const Batch<Operand>& batch, const Member& me, F f);
+    void update(std::size_t layer, const Batch<Operand>& batch, const Member& me);
+    void gradient(std::size_t layer, const Batch<Operand>& batch, bool accumulate, const Member& me);
     void apply(std::size_t layer, const OptimizerStep<T>& step, const Member& me);
-    void observe(const Batch<T>& batch, const Member& me);
+    void observe(const Batch<Operand>& batch, const Member& me);
     template <class F>
     void for_each_share_of(std::size_t layer, const Member& me, F f);
     UpdateArgs<T> update_args(std::size_t layer, Index panel, Index first, Index last, bool bias);
@@ -76,6 +80,7 @@ class Trainer {
     Index tile_at(std::size_t layer, Index panel) const { return panel * (row_tiles(layer) + 1); }
 
     const KernelTable<T>& kernels_;
+    const ProductTable<Operand>& products_;
     Network<T> network_;
     std::optional<Network<T>> averaged_;
     TrainerOptions options_;
@@ -83,11 +88,12 @@ class Trainer {
     std::vector<Layer<T>> first_moments_, second_moments_, gradients_;
     std::int64_t steps_ = 0, averaged_steps_ = 0;
 
-    Batch<T> batches_[2];  // one in use, one being gathered
-    Pass<T> pass_;
+    Batch<Operand> batches_[2];  // one in use, one being gathered
+    Pass<Operand> pass_;
     // Sums of squares of each layer's weights, and of its gradient, by panel and row tile.
     std::vector<Buffer<double>> squares_, gradient_squares_;
     OptimizerStep<T> step_;
+    TeamChoice team_;
     bool stop_ = false;
 };
 

@@ -296,7 +296,7 @@ def _pre_activations(network: BaseMLP, inputs: Any, units: ArrayLike | None) -> 
             f"{len(known)}, counted from 0. Got {units!r} instead."
         )
     chosen = chosen.astype(int)
-    x = network._validate_X(inputs, W.dtype)
+    x = network._validate_X(inputs, W.dtype).astype(W.dtype, copy=False)
     return np.asarray(x @ W[:, chosen] + b[chosen])
 
 

@@ -1,0 +1,101 @@
+// Matrices in the form in which products read them. For float and double that is the matrix itself; pairs of
+// bfloat16 are copies, rounded as soon as the numbers are known.
+#pragma once
+
+#include "kernels/dispatch.hpp"
+#include "network/network.hpp"
+
+namespace pymlp {
+
+// Activations or derivatives of a mini-batch: (rows, columns). Products over the columns (forward, backward)
+// read them by rows, products over the batch (weight gradients) by columns.
+template <class Operand>
+class OperandMatrix {
+  public:
+    using T = Sum<Operand>;
+
+    OperandMatrix() = default;
+    OperandMatrix(Index rows, Index columns)
+        : stride_(row_stride<T>(columns)),
+          pair_stride_(row_stride<Operand>(operands<Operand>(columns))),
+          values_(rows * stride_),
+          by_rows_(is_pair<Operand> ? rows * pair_stride_ : 0),
+          by_columns_(is_pair<Operand> ? operands<Operand>(rows) * stride_ : 0) {}
+
+    T* values() { return values_.data(); }
+    const T* values() const { return values_.data(); }
+    Index stride() const { return stride_; }  // of `values` and `by_columns`
+
+    const Operand* by_rows(Index row) const {
+        if constexpr (is_pair<Operand>)
+            return by_rows_.data() + row * pair_stride_;
+        else
+            return values_.data() + row * stride_;
+    }
+    Index row_operands() const { return is_pair<Operand> ? pair_stride_ : stride_; }
+    const Operand* by_columns() const {
+        if constexpr (is_pair<Operand>)
+            return by_columns_.data();
+        else
+            return values_.data();
+    }
+
+    // To be called once the values of a block are known. It begins at an even row and column; its width is a
+    // whole number of vectors, or reaches the last column.
+    void publish(Index first_row, Index last_row, Index column, Index columns) {
+        if constexpr (is_pair<Operand>) {
+            const Bf16Table& k = bf16_kernels();
+            const Index rows = last_row - first_row;
+            const T* block = values_.data() + first_row * stride_ + column;
+            k.pair_columns(rows, columns, block, stride_,
+                           by_rows_.data() + first_row * pair_stride_ + column / 2, pair_stride_);
+            k.pair_rows(rows, columns, block, stride_, by_columns_.data() + first_row / 2 * stride_ + column,
+                        stride_);
+        }
+    }
+
+  private:
+    Index stride_ = 0, pair_stride_ = 0;  // row lengths
+    Buffer<T> values_;
+    Buffer<Operand> by_rows_, by_columns_;  // pairs only: (rows, columns / 2), (rows / 2, columns)
+};
+
+// A layer's weights: its panels, or their copy in pairs.
+template <class Operand>
+class OperandPanels {
+  public:
+    using T = Sum<Operand>;
+
+    void load(const Layer<T>& layer) {
+        if constexpr (is_pair<Operand>) {
+            const Panels& panels = layer.panels;
+            depth_ = operands<Operand>(panels.rows);
+            if (pairs_.size() == 0) pairs_ = Buffer<Operand>(panels.padded_columns() * depth_);
+            for (Index p = 0; p < panels.count(); ++p) {
+                const Index width = panels.vectors(p) * panels.lanes;
+                bf16_kernels().pair_rows(panels.rows, width, layer.weights.data() + panels.offset(p), width,
+                                         rounded(panels, p), width);
+            }
+        }
+    }
+    // (n_in, panel width) in operands of the product over n_in
+    const Operand* panel(const Layer<T>& layer, Index p) const {
+        if constexpr (is_pair<Operand>)
+            return pairs_.data() + layer.panels.first_column(p) * depth_;
+        else
+            return layer.weights.data() + layer.panels.offset(p);
+    }
+    // Where an update of the weights writes their copy; null where there is none.
+    Bf16Pair* rounded(const Panels& panels, Index p) {
+        if constexpr (is_pair<Operand>)
+            return pairs_.size() ? pairs_.data() + panels.first_column(p) * depth_ : nullptr;
+        else
+            return nullptr;
+    }
+
+  private:
+    Index depth_ = 0;        // operands in a column
+    Buffer<Operand> pairs_;  // panels
+};
+
+}  // namespace pymlp
