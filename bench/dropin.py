@@ -6,7 +6,6 @@ and prints times and, for the sparse one, the growth of the process's memory.
 
 import argparse
 import importlib
-import resource
 import time
 import warnings
 from statistics import median
@@ -16,6 +15,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from bench.data import like_mnist
+from bench.memory import Peak
 from bench.worker import Worker, available_cpus
 
 MODULES = {"pymlp": "pymlp", "scikit-learn": "sklearn.neural_network"}
@@ -45,12 +45,11 @@ class Fits:
         X, y = like_text(dtype)
         model = self._estimator((HIDDEN,), max_iter=1, random_state=0)
         data = sum(part.nbytes for part in (X.data, X.indices, X.indptr, y))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        seconds = self._fit(model, X, y)
-        added = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+        with Peak() as peak:
+            seconds = self._fit(model, X, y)
         parameters = sum(a.nbytes for a in model.coefs_ + model.intercepts_)
         # Adam, the default, holds two moments of the weights' size
-        return seconds, (added + data) / MEBIBYTE, (data + 3 * parameters) / MEBIBYTE
+        return seconds, (peak.growth + data) / MEBIBYTE, (data + 3 * parameters) / MEBIBYTE
 
     @staticmethod
     def _fit(model: object, X: object, y: object) -> float:
