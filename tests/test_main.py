@@ -164,6 +164,7 @@ def test_what_the_estimators_are_asked(standin, mnist_folder):
             "tol": 1e-4,
             "n_iter_no_change": 5,
             "n_threads": 2,
+            "precision": None,
         }
         # As many epochs as ours took, and no reason to stop before.
         assert peer.parameters == common | {"max_iter": 2, "tol": 0.0, "n_iter_no_change": 2}
