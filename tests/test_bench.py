@@ -1,6 +1,5 @@
-"""The benchmark's arithmetic and its report; nothing here is timed, and no peer is imported."""
+"""The benchmark's arithmetic; nothing here is timed, and no peer is imported."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from results import CEILING, CONTEST, FIT, fit_result
 
 from bench import __main__ as command
-from bench import report
 from bench.ceiling import Ceiling
 from bench.contests import KINDS, Contest, list_contests
 from bench.data import like_mnist
 from bench.jobs import LECTURE, Fit, Network, Predict
-from bench.peers import BFLOAT16, ONE_THREAD, OURS, PEERS, TORCH_BFLOAT16, Peer
+from bench.memory import Peak
+from bench.peers import ONE_THREAD, OURS, PEERS, Peer
 from bench.quiet import Bystanders
 from bench.timing import (
     Result,
@@ -27,15 +27,6 @@ from bench.timing import (
     seconds_of,
 )
 from bench.worker import Worker, WorkerError
-
-CEILING = Ceiling(flops=200e9, bandwidth=20e9, barrier=1e-6)
-FIT = Fit(Network((784, 200, 10)), batch=50, samples=5_400, epochs=7)
-CONTEST = Contest("`fit`, batch 50", (OURS, PEERS["torch"]), (FIT,))
-
-
-def fit_result(ceiling=CEILING, **seconds):
-    turns = {peer: tuple(Turn(value, 0.0) for value in seconds[peer]) for peer in seconds}
-    return Result(CONTEST, FIT, turns, dict.fromkeys(seconds, ceiling) if ceiling else {})
 
 
 class Fake:
@@ -198,83 +189,6 @@ def test_time_of_others_excludes_our_own(monkeypatch, tmp_path):
     assert bystanders.share == pytest.approx(0.2)  # 9 s busy, 5 of them ours, of 2 CPUs' 10 s
 
 
-def test_text_says_that_turns_were_disturbed():
-    quiet, busy = Turn(1.0, 0.0), Turn(1.0, 0.4)
-    result = Result(CONTEST, FIT, {"pymlp": (quiet, busy), "torch": (busy, quiet)}, {})
-    last = report.text(result).splitlines()[-1]
-    assert last == "disturbed: in 2 turn(s) other processes took more than 10 % of the CPUs"
-    assert "disturbed" not in report.text(fit_result(pymlp=[1.0]))
-
-
-# --- report -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        (1.2345, "1,234 ms"),
-        (0.09996, "100 ms"),
-        (0.0123, "12.3 ms"),
-        (0.00999, "9.99 ms"),
-        (0.001, "1.00 ms"),
-        (0.0002631, "263 us"),
-        (9.87e-6, "9.87 us"),
-    ],
-)
-def test_durations_have_three_digits(seconds, expected):
-    assert report.duration(seconds) == expected
-
-
-def test_table_of_one_job():
-    lines = report.text(fit_result(pymlp=[0.030, 0.034, 0.032], torch=[0.15, 0.17, 0.32]))
-    title, header, pymlp, torch, ceiling, moved = lines.splitlines()
-    assert title == "784-200-10, batch 50: an epoch of 5,400"
-    assert header.split() == ["peer", "median", "min", "to", "pymlp", "of", "ceiling"]
-    assert pymlp.split() == ["pymlp", "32.0", "ms", "30.0", "ms", "1.00x", "54", "%"]
-    assert torch.split() == ["torch", "170", "ms", "150", "ms", "5.00x", "10", "%"]
-    assert ceiling.startswith("ceiling: 17.3 ms; FMA 200 GFLOP/s, memory 20.0 GB/s")
-    assert moved == "moves 3.3 MB a step"
-    assert len({len(line) for line in (header, pymlp, torch)}) == 1
-
-
-def test_markdown_has_a_table_a_contest_with_a_row_a_job_and_a_column_a_peer():
-    turns = {"pymlp bfloat16": (Turn(1e-5, None),), "torch bfloat16": (Turn(6e-5, None),)}
-    contest = Contest("One row", (BFLOAT16, TORCH_BFLOAT16), ())
-    predict = Result(contest, Predict(FIT.network, 1), turns, {})
-    fits, calls = report.markdown([fit_result(pymlp=[0.032], torch=[0.16]), predict]).split("\n\n")
-    assert fits.splitlines() == [
-        "| `fit`, batch 50 | precision | pymlp | of ceiling | moved a step | torch |",
-        "|---|---|---:|---:|---:|---:|",
-        "| 784-200-10 | float32 | 32.0 ms | 54 % | 3.3 MB | 160 ms (5.00x) |",
-        "| geometric mean |  |  |  |  | 5.00x |",
-    ]
-    assert calls.splitlines()[2] == (
-        "| 784-200-10 | bfloat16 | 10.0 us | - | 320.8 kB | 60.0 us (6.00x) |"
-    )
-
-
-def test_json_holds_every_round():
-    run = report.Run(threads=2, rounds=1, data="none")
-    written = json.loads(json.dumps(report.as_json(run, [fit_result(pymlp=[0.5], torch=[1.0])])))
-    (result,) = written["results"]
-    assert (result["kind"], result["network"], result["batch"]) == ("fit", "784-200-10", 50)
-    assert result["peers"]["torch"]["seconds"] == [1.0]
-    assert result["peers"]["torch"]["ratio"] == 2.0
-    assert result["peers"]["pymlp"]["ceiling"]["flops"] == CEILING.flops
-    assert written["run"]["rounds"] == 1
-
-
-def test_picture_is_written(tmp_path):
-    pytest.importorskip("matplotlib")
-    from bench.picture import draw
-
-    run = report.Run(threads=2, rounds=1, data="none")
-    draw(run, [fit_result(pymlp=[0.03], torch=[0.16])], tmp_path / "bench.svg")
-    drawn = (tmp_path / "bench.svg").read_text()
-    for text in ("784-200-10", "30.0 ms  pymlp", "160 ms  torch  5.33x"):
-        assert f"<!-- {text} -->" in drawn
-
-
 # --- command and workers ------------------------------------------------------------------------
 
 
@@ -368,6 +282,17 @@ def test_a_worker_answers_and_reports_what_it_raises():
             worker.call("add", "text")
     finally:
         worker.close()
+
+
+def test_peak_memory_counts_what_is_already_freed():
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("Linux only")
+    with Peak() as peak:
+        np.ones(100_000_000, dtype=np.uint8)
+    assert 99e6 < peak.growth < 110e6
+    with Peak() as peak:
+        pass
+    assert peak.growth < 10e6
 
 
 def test_the_command_imports_no_peer():
