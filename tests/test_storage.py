@@ -270,3 +270,30 @@ def test_a_mapped_file_larger_than_memory(dtype: str, order: str, tmp_path: Path
     command = [sys.executable, "-c", MEMORY, str(path), dtype, order, str(room)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+WINDOW = """
+import resource
+import numpy as np
+from pymlp import _core
+
+X = np.zeros((4_000_000, 2), np.uint8, order="F")
+y, order = np.zeros(len(X), np.int32), np.arange(len(X))
+options = {"solver": "sgd", "momentum": 0.9, "nesterov": True, "beta_1": 0.9, "beta_2": 0.999}
+options |= {"epsilon": 1e-8, "alpha": 0.0, "weight_decay": 0.0, "clip_norm": 0.0, "ema_decay": 0.0}
+options |= {"dropout": [], "seed": 0, "monitor": False, "batch_size": 2000, "n_threads": 1}
+loss = _core.Loss("softmax_cross_entropy")
+trainer = _core.Trainer32([2, 2], activations=[], loss=loss, **options)
+with open("/proc/self/status") as status:
+    used = next(int(line.split()[1]) for line in status if line.startswith("VmData")) << 10
+resource.setrlimit(resource.RLIMIT_DATA, (used + (40 << 20), -1))
+trainer.run_epoch(X, y, None, order, 0.1)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA is Linux's")
+def test_a_window_of_few_features_is_no_larger() -> None:
+    """There the places of the samples take more room than their numbers."""
+    command = [sys.executable, "-c", WINDOW]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

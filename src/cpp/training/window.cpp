@@ -16,7 +16,8 @@ Window<T>::Window(const Dataset<T>& data, Index batch_size) : whole_(data), seen
     const Rows<T>& x = data.x;
     if (x.sparse() || x.plain() || !x.by_columns() || !data.order) return;
     const Index row_bytes = x.n_features * x.item_size;
-    const Index samples = std::min(max_bytes / row_bytes, data.n) / batch_size * batch_size;
+    const Index sample_bytes = row_bytes + static_cast<Index>(sizeof sorted_[0]);
+    const Index samples = std::min(max_bytes / sample_bytes, data.n) / batch_size * batch_size;
     if (samples <= batch_size) return;
     samples_ = samples;
     numbers_ = Buffer<char>(samples * row_bytes);
