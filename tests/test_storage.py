@@ -191,6 +191,18 @@ def test_numbers_beyond_float32_are_refused_there() -> None:
         MLPClassifier(precision="float32").fit(X, np.arange(10) % 2)
 
 
+@pytest.mark.parametrize("name", ["y", "sample_weight", "y_val", "sample_weight_val"])
+def test_targets_and_weights_beyond_float32_are_refused_there(name: str) -> None:
+    fine = np.linspace(0.5, 1, 10)
+    given = {"y": fine, "X_val": fine[:, None], "y_val": fine, name: np.full(10, 1e39)}
+    reg = MLPRegressor(max_iter=1, early_stopping=True, precision="float64")
+    reg.fit(fine[:, None], **given)
+    message = rf"({name}: )?Input {name.removesuffix('_val')} contains .* for dtype\('float32'\)"
+    with pytest.raises(ValueError, match=message):
+        reg.set_params(precision="float32").fit(fine[:, None], **given)
+    assert reg.coefs_[0].dtype == np.float64  # the model is kept
+
+
 @pytest.mark.parametrize(
     ("X", "message"),
     [

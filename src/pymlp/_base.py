@@ -21,7 +21,7 @@ from ._parallel import warn
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork
 from ._progress import Progress
-from ._rows import arithmetic_type, validated
+from ._rows import arithmetic_type, converted, naming, validated
 from ._scoring import Validation, goal
 from ._tasks import DURING_FIT, Tasks
 from ._training import hold_out, run_epochs
@@ -106,24 +106,23 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             raise ValueError(
                 f"Sample weights must contain at least one non-zero number in {np.dtype(dtype)}."
             )
-        return np.require(sample_weight, dtype, ENGINE_LAYOUT)
+        return converted(sample_weight, dtype, "sample_weight")
 
     def _validate_X_y_val(self, X_val: Any, y_val: Any, dtype: Any) -> tuple[Any, Any]:  # noqa: N802
         """`_validate_X_y` of a validation set."""
-        try:
+        with naming("X_val, y_val"):
             return self._validate_X_y(X_val, y_val, [dtype], reset=False)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"X_val, y_val: {error}") from error
 
     def _validation_set(self, X_val: Any, y_val: Any, sample_weight: Any, dtype: Any) -> Validation:
         X, y = self._validate_X_y_val(X_val, y_val, dtype)
         self._check_known(y, "y_val")
-        if sample_weight is not None:
-            try:
+        with naming("sample_weight_val"):
+            if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"sample_weight_val: {error}") from error
-        return Validation(self._samples(X, y, sample_weight, dtype), X_val, y_val)
+            sample_weight = self._laid_out_weight(sample_weight, dtype)
+        with naming("y_val"):
+            targets = self._encode(y, dtype)
+        return Validation(Samples(X, targets, sample_weight), X_val, y_val)
 
     # --- fitting ---------------------------------------------------------------------------------
 

@@ -137,11 +137,12 @@ class MLPClassifier(Classifier):
         not depend on it, to the last bit.
     precision : {'float32', 'float64', 'bfloat16'} or None, default=None
         Type of the arithmetic and of the weights; None follows X: float32 for float32, else
-        float64. 'bfloat16' keeps float32 weights and sums, but rounds what is multiplied to 8
-        significant bits: faster where the processor has instructions for it (`show_config`), for
-        networks of some 100 units and more; not for 'lbfgs'. A model that goes on training is
-        converted to it, or with None keeps its type. An X of another type is converted a
-        mini-batch at a time.
+        float64. 'bfloat16' keeps float32 weights and sums, but rounds what is multiplied, all but
+        a sparse X and the weights of its layer, to 8 significant bits: faster where the processor
+        has instructions for it (`show_config` says 'native'), for networks of some 100 units and
+        more, and slower elsewhere; not for 'lbfgs'. Predictions round as the parameter says when
+        they are made. A model that goes on training is converted to it, or with None keeps its
+        type. An X of another type is converted a mini-batch at a time.
 
     Attributes
     ----------

@@ -32,13 +32,14 @@ def show_config(*, display: bool = True) -> dict[str, Any] | None:
     dict or None
         With ``display=False``: ``version`` (str), ``isa`` (str, the instruction set in use),
         ``isas`` (list of str, those that the environment variable ``PYMLP_ISA`` can force),
-        ``bfloat16`` (str, how ``precision="bfloat16"`` is computed), ``threads`` (int, used for
-        ``n_threads=None``), ``blas`` (str) and ``cuda`` (bool).
+        ``bfloat16`` (str, how ``precision="bfloat16"`` is computed: 'native', or 'emulated in
+        float32', which is slower than float32), ``threads`` (int, used for ``n_threads=None``),
+        ``blas`` (str) and ``cuda`` (bool).
 
-    Raises
-    ------
-    ValueError
-        If ``PYMLP_ISA`` names an instruction set that this machine or build lacks.
+    Notes
+    -----
+    ``PYMLP_ISA`` is read when pymlp is imported, which raises ValueError if it names an
+    instruction set that this machine or build lacks.
 
     Examples
     --------

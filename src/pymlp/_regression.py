@@ -16,8 +16,9 @@ from ._base import BaseMLP
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
-from ._parameters import ENGINE_LAYOUT, Array
+from ._parameters import Array
 from ._quantiles import TargetsMixin, by_target, pinball_score
+from ._rows import converted
 
 
 class Regressor(TargetsMixin, BaseMLP):
@@ -191,7 +192,7 @@ class Regressor(TargetsMixin, BaseMLP):
 
     def _encode(self, y: Array, dtype: Any) -> Array:
         columns = np.repeat(y.reshape(len(y), -1), len(self._quantiles or [0]), axis=1)
-        targets = np.require(columns, dtype=dtype, requirements=ENGINE_LAYOUT)
+        targets = converted(columns, dtype, "y")
         if self.loss == "gamma" and (targets < np.finfo(dtype).tiny).any():  # rounded to 0
             raise ValueError(
                 f"loss='gamma' requires y > 0 in {np.dtype(dtype)}, got a minimum of {y.min()}."

@@ -1,6 +1,7 @@
 """X as the engine reads it: checked in scikit-learn's words, copied whole only if it must be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from ._parameters import ENGINE_LAYOUT
+from ._parameters import ENGINE_LAYOUT, Array
 
 BLOCK_BYTES = 2**20  # of X, checked at a time: stays in the cache
 
@@ -63,6 +64,23 @@ def arithmetic_type(X: Any, types: Sequence[Any]) -> np.dtype[Any]:
     """Type of the arithmetic for a checked X: scikit-learn's rule for a choice of types."""
     chosen: np.dtype[Any] = np.dtype(X.dtype if X.dtype in types else types[0])
     return chosen
+
+
+def converted(values: Array, dtype: Any, name: str) -> Array:
+    """Targets or weights as the engine takes them; too large for their type is an error."""
+    with np.errstate(over="ignore"):
+        array = np.require(values, dtype, ENGINE_LAYOUT)
+    assert_all_finite(array, input_name=name)
+    return array
+
+
+@contextmanager
+def naming(parameter: str) -> Iterator[None]:
+    """Begin the errors of the body, which do not know it, with the parameter's name."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{parameter}: {error}") from error
 
 
 def _is_read_by_the_engine(dtype: np.dtype[Any]) -> bool:
