@@ -45,7 +45,7 @@ class TeamChoice {
   public:
     // The size of the next team, at most `members`.
     int size(int members) const { return alone_ > 0 ? 1 : members; }
-    // What the last run took, and in how many of its steps somebody yielded.
+    // What the last run took, and how many of its waits somebody ended by yielding.
     void ran(int members, double seconds, double steps, double yielding);
 
   private:
