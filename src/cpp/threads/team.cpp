@@ -127,7 +127,9 @@ void TeamChoice::ran(int members, double seconds, double steps, double yielding)
     constexpr double tolerated = 0.1;  // an undisturbed team yields in hardly any step
     if (members > 1) {
         team_step_ = seconds / steps;
-        if (yielding > tolerated * steps) alone_ = 10 * seconds;
+        const bool disturbed = yielding > tolerated * steps;
+        alone_ = disturbed ? patience_ * seconds : 0;
+        patience_ = disturbed ? std::min(2 * patience_, 16.0) : 1;  // a moment's disturbance is soon over
     } else if (alone_ > 0) {
         // unless the team was the faster one after all
         alone_ = seconds / steps > team_step_ ? 0 : alone_ - seconds;

@@ -51,6 +51,7 @@ class TeamChoice {
   private:
     double team_step_ = 0;  // seconds of a step of the last team
     double alone_ = 0;      // seconds of running alone before a team is tried again
+    double patience_ = 1;   // those, as a multiple of what the next disturbed team will have taken
 };
 
 }  // namespace pymlp
