@@ -52,6 +52,8 @@ def test_pairs(isa: str, x: Array) -> None:
     np.testing.assert_array_equal(across, even[:rows].reshape(rows, -1, 2))
     down = kernels.bf16_pair_rows(isa, x)
     np.testing.assert_array_equal(down, np.stack([even[::2, :columns], even[1::2, :columns]], -1))
+    transposed = kernels.bf16_transpose_pairs(isa, x)
+    np.testing.assert_array_equal(transposed, down.swapaxes(0, 1))
 
 
 # --- products ------------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ def test_pairs(isa: str, x: Array) -> None:
 def test_products_are_exact_on_integers(isa: str, rows: int) -> None:
     rng = np.random.default_rng(rows)
     for columns in SIZES:
-        depth = int(rng.integers(1, 40))
+        depth = int(rng.integers(1, 80))
         a, w = integers(rng, (rows, depth), np.float32), integers(rng, (depth, columns), np.float32)
         bias = integers(rng, (columns,), np.float32)
         np.testing.assert_array_equal(kernels.bf16_gemm(isa, a, w, bias), a @ w + bias)
@@ -91,9 +93,34 @@ def test_emulation_has_the_bits_of_the_instructions() -> None:
     a = rng.normal(size=(50, 785)).astype(np.float32)
     w = rng.normal(size=(785, 70)).astype(np.float32)
     bias = rng.normal(size=70).astype(np.float32)
-    emulated, *others = (kernels.bf16_gemm(isa, a, w, bias) for isa in _core.available_isas())
+    emulated, *others = (
+        kernels.bf16_gemm(isa, a, w, bias) for isa in _core.available_isas() if isa != "amx"
+    )
     for other in others:
         np.testing.assert_array_equal(other, emulated)
+
+
+@pytest.mark.skipif("amx" not in _core.available_isas(), reason="a machine without AMX")
+def test_tiles_sum_in_the_order_of_the_manual() -> None:
+    """Of 32 numbers along the depth the even and the odd ones apart, and both sums to the element.
+
+    Every element's order is the same, so it depends neither on the other rows of a call nor on threads.
+    """
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(50, 785)).astype(np.float32)
+    w = rng.normal(size=(785, 70)).astype(np.float32)
+    bias = rng.normal(size=70).astype(np.float32)
+    x, y = rounded(a), rounded(w)
+    expected = np.broadcast_to(bias, (50, 70))
+    for begin in range(0, 785, 32):
+        sums = np.zeros((2, 50, 70), np.float32)
+        for k in range(begin, min(begin + 32, 785)):
+            sums[k % 2] += x[:, k, None] * y[k]  # such a product is exact
+        expected = expected + (sums[0] + sums[1])
+    products = kernels.bf16_gemm("amx", a, w, bias)
+    np.testing.assert_array_equal(products, expected)
+    for rows in (1, 3, 16, 17, 33):
+        np.testing.assert_array_equal(kernels.bf16_gemm("amx", a[:rows], w, bias), expected[:rows])
 
 
 # --- training ------------------------------------------------------------------------------------

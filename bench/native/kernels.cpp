@@ -91,8 +91,9 @@ struct Arrays {
     const ProductTable<Operand>& products;
     const KernelTable<T>& k;
     Panels panels;
-    Index ldx, ldz;
-    Buffer<Operand> x, dz, multiplied, transposed;  // multiplied: the weights as operands
+    Index ldx, ldz, ldg;
+    // multiplied: the weights as operands; inputs: x as the gradient reads it
+    Buffer<Operand> x, inputs, dz, multiplied, transposed;
     Buffer<T> z, bias, weights, first_moment, second_moment, gradient;
     Buffer<double> squares;
 
@@ -102,7 +103,9 @@ struct Arrays {
           panels{n_in, n_out, k.lanes},
           ldx(row_stride<T>(n_in)),
           ldz(row_stride<T>(n_out)),
+          ldg(is_pair<Operand> ? row_stride<Operand>(operands<Operand>(batch)) : ldx),
           x(small_numbers<Operand>(batch * ldx)),
+          inputs(small_numbers<Operand>(is_pair<Operand> ? n_in * ldg : batch * ldg)),
           dz(small_numbers<Operand>(batch * ldz)),
           multiplied(small_numbers<Operand>(panels.size())),
           transposed(2 * k.lanes * round_up(n_out, k.lanes)),
@@ -149,8 +152,8 @@ struct Arrays {
         return {0,
                 panels.rows,
                 operands<Operand>(batch),
-                x.data(),
-                ldx,
+                inputs.data(),
+                ldg,
                 nullptr,
                 dz.data() + panels.first_column(p),
                 ldz,
@@ -166,10 +169,10 @@ struct Arrays {
             return nullptr;
     }
     void transpose() {
-        const Panels inputs{panels.columns, panels.rows, k.lanes};
-        for (Index p = 0; p < inputs.count(); ++p)
-            products.transpose_panel(weights.data(), panels.rows, panels.columns, inputs.first_column(p),
-                                     inputs.vectors(p), transposed.data());
+        const Panels back{panels.columns, panels.rows, k.lanes};
+        for (Index p = 0; p < back.count(); ++p)
+            products.transpose_panel(weights.data(), panels.rows, panels.columns, back.first_column(p),
+                                     back.vectors(p), transposed.data());
     }
 };
 

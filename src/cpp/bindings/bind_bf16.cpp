@@ -31,6 +31,13 @@ Pairs pairs_of_columns(const Isa& k, const Padded<float>& x) {
     k.pairs.pair_columns(x.rows, x.columns, x.buffer.data(), x.stride, out.pairs.data(), out.stride);
     return out;
 }
+// pairs of rows, transposed: (columns, rows / 2)
+Pairs transposed_pairs(const Isa& k, const Padded<float>& x) {
+    const Index lanes = k.numbers.lanes;
+    Pairs out(x.columns, round_up(operands<Bf16Pair>(x.rows), lanes) + lanes);
+    k.pairs.transpose_pairs(x.rows, x.columns, x.buffer.data(), x.stride, out.pairs.data(), out.stride);
+    return out;
+}
 Pairs pairs_of_rows(const Isa& k, const Padded<float>& x) {
     Pairs out(operands<Bf16Pair>(x.rows), x.stride);
     k.pairs.pair_rows(x.rows, round_up(x.columns, k.numbers.lanes), x.buffer.data(), x.stride,
@@ -62,6 +69,13 @@ Floats pair_rows(const std::string& isa, const Floats& x) {
     const Isa k(isa);
     return numbers(pairs_of_rows(k, Padded<float>(x, k.numbers.lanes)), operands<Bf16Pair>(x.shape(0)),
                    x.shape(1));
+}
+
+Floats transpose_pairs(const std::string& isa, const Floats& x) {
+    expect_matrices({&x});
+    const Isa k(isa);
+    return numbers(transposed_pairs(k, Padded<float>(x, k.numbers.lanes)), x.shape(1),
+                   operands<Bf16Pair>(x.shape(0)));
 }
 
 // a @ w + bias; or, given no bias, a @ w.T through transposed panels
@@ -100,7 +114,7 @@ Floats gradient(const std::string& isa, const Floats& x, const Floats& dz) {
     const Isa k(isa);
     const Index lanes = k.numbers.lanes, n_in = x.shape(1), n_out = dz.shape(1);
     const PaddedBatch<float> batch(x, dz, false, lanes);
-    const Pairs inputs = pairs_of_rows(k, batch.x), derivatives = pairs_of_rows(k, batch.dz);
+    const Pairs inputs = transposed_pairs(k, batch.x), derivatives = pairs_of_rows(k, batch.dz);
     Layer<float> sums(n_in, n_out, lanes);
     for (Index p = 0; p < sums.panels.count(); ++p)
         k.pairs.gradient({0, n_in, operands<Bf16Pair>(x.shape(0)), inputs.pairs.data(), inputs.stride,
@@ -119,6 +133,7 @@ void bind_bf16(pybind11::module_& m) {
     using namespace pymlp;
     m.def("bf16_pair_columns", &pair_columns, py::arg("isa"), raw("x"));
     m.def("bf16_pair_rows", &pair_rows, py::arg("isa"), raw("x"));
+    m.def("bf16_transpose_pairs", &transpose_pairs, py::arg("isa"), raw("x"));
     m.def("bf16_gemm", &gemm, py::arg("isa"), raw("a"), raw("w"), raw("bias"));
     m.def("bf16_gradient", &gradient, py::arg("isa"), raw("x"), raw("dz"));
 }

@@ -81,10 +81,7 @@ constexpr pymlp::ProductTable<Operand> products = {
 };
 
 constexpr pymlp::Bf16Table bf16_table = {
-    products<Bf16Pair>,
-    emulates_bf16,
-    pair_columns,
-    pair_rows,
+    products<Bf16Pair>, emulates_bf16, pair_columns, pair_rows, transpose_pairs,
 };
 
 template <class T>

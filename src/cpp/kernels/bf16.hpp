@@ -21,4 +21,23 @@ void pair_rows(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* o
         }
 }
 
+void transpose_pairs(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo) {
+    constexpr Index n = lanes<Bf16Pair>;
+    for (Index c = 0; c < columns; c += n)
+        for (Index r = 0; r < rows; r += 2 * n) {
+            Vec<Bf16Pair> block[n];
+            for (Index i = 0; i < n; ++i) {
+                const Index row = r + 2 * i;
+                const float* at = x + row * ldx + c;
+                block[i] = row < rows ? pair_of(load(at), row + 1 < rows ? load(at + ldx) : Vec<float>{})
+                                      : Vec<Bf16Pair>{};
+            }
+            transpose<Bf16Pair>(block);
+            // others may write the pairs behind those of the last row
+            const Index pairs = (rows - r + 1) / 2;
+            for (Index i = 0; i < n && c + i < columns; ++i)
+                store_first(out + (c + i) * ldo + r / 2, block[i], pairs < n ? pairs : n);
+        }
+}
+
 }  // namespace

@@ -3,6 +3,14 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#ifdef PYMLP_X86
+#include <cpuid.h>
+#endif
+#if defined(PYMLP_X86) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace pymlp {
 
 extern const KernelTable<float> kernels_portable_f32;
@@ -11,7 +19,7 @@ extern const Bf16Table kernels_portable_bf16;
 #ifdef PYMLP_X86
 extern const KernelTable<float> kernels_avx2_f32, kernels_avx512_f32;
 extern const KernelTable<double> kernels_avx2_f64, kernels_avx512_f64;
-extern const Bf16Table kernels_avx2_bf16, kernels_avx512_bf16, kernels_avx512_bf16_bf16;
+extern const Bf16Table kernels_avx2_bf16, kernels_avx512_bf16, kernels_avx512_bf16_bf16, kernels_amx_bf16;
 #endif
 
 namespace {
@@ -22,6 +30,23 @@ struct Isa {
     const KernelTable<double>* f64;
     const Bf16Table* bf16;
 };
+
+#ifdef PYMLP_X86
+// Has the processor tiles of bfloat16, and does the system let this process use them? Linux gives their
+// state, 8 KiB a thread, only to whom asks for it, once a process (Documentation/arch/x86/xstate.rst).
+bool amx_permitted() {
+#ifdef __linux__
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    constexpr unsigned bf16 = 1u << 22, tiles = 1u << 24;  // CPUID.7.0:EDX
+    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & (bf16 | tiles)) != (bf16 | tiles))
+        return false;
+    constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
+}
+#endif
 
 // A new instruction set is its line here, its tables above, one isa_*.cpp and its compiler flags.
 std::vector<Isa> runnable() {
@@ -36,6 +61,8 @@ std::vector<Isa> runnable() {
     found.push_back({"avx512", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_avx512_bf16});
     if (__builtin_cpu_supports("avx512bf16"))
         found.push_back({"avx512_bf16", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_avx512_bf16_bf16});
+    if (__builtin_cpu_supports("avx512bf16") && amx_permitted())
+        found.push_back({"amx", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_amx_bf16});
 #endif
     return found;
 }

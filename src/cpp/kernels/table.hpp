@@ -136,7 +136,7 @@ template <class Operand>
 struct GradientArgs {
     Index first_row, last_row;  // rows of the weights; first_row is a multiple of row_tile
     Index batch;                // in operands
-    const Operand* x;           // (batch, n_in), or null for sparse inputs
+    const Operand* x;           // (batch, n_in), pairs transposed: (n_in, batch); null for sparse inputs
     Index ldx;
     const Compressed<Sum<Operand>>* columns;  // x by columns: (n_in, batch), for sparse inputs
     const Operand* dz;                        // (batch, vectors * lanes)
@@ -216,6 +216,8 @@ struct Bf16Table : ProductTable<Bf16Pair> {
     void (*pair_columns)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
     // out[r / 2][c] = (x[r][c], x[r + 1][c]), likewise; columns: a whole number of vectors
     void (*pair_rows)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
+    // out[c][r / 2] = (x[r][c], x[r + 1][c]), likewise; rows of x are read as whole vectors
+    void (*transpose_pairs)(Index rows, Index columns, const float* x, Index ldx, Bf16Pair* out, Index ldo);
 };
 
 // Converts n numbers of another type, `stride` bytes apart and not necessarily aligned.

@@ -51,9 +51,12 @@ double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>*
 #pragma GCC unroll 2
             for (int v = 0; v < Vectors; ++v) acc[r][v] = load(start + (r * Vectors + v) * lanes<T>);
     }
-    // x is read along its row (neighbouring inputs), dz along its row (neighbouring outputs): no
-    // transposition
-    accumulate<Operand, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
+    // Numbers of x are read along its row (neighbouring inputs), as dz along its row (neighbouring outputs):
+    // no transposition. Pairs are transposed when they are made.
+    if constexpr (is_pair<Operand>)
+        accumulate<Operand, Rows, Vectors>(acc, g.batch, g.x + row * g.ldx, g.ldx, 1, g.dz, g.lddz);
+    else
+        accumulate<Operand, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
     Vec<T> squares = {};
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)

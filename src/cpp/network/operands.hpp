@@ -2,43 +2,52 @@
 // bfloat16 are copies, rounded as soon as the numbers are known.
 #pragma once
 
+#include <utility>
+
 #include "kernels/dispatch.hpp"
 #include "network/network.hpp"
 
 namespace pymlp {
 
+// What a product over the batch, a weight gradient, multiplies: a layer's inputs with its derivatives.
+enum class Factor { input, derivative };
+
 // Activations or derivatives of a mini-batch: (rows, columns). Products over the columns (forward, backward)
-// read them by rows, products over the batch (weight gradients) by columns.
+// read them by rows, weight gradients by columns: (rows, columns), but pairs of inputs transposed.
 template <class Operand>
 class OperandMatrix {
   public:
     using T = Sum<Operand>;
 
     OperandMatrix() = default;
-    OperandMatrix(Index rows, Index columns)
+    OperandMatrix(Index rows, Index columns, Factor factor)
         : stride_(row_stride<T>(columns)),
-          pair_stride_(row_stride<Operand>(operands<Operand>(columns))),
+          row_operands_(is_pair<Operand> ? row_stride<Operand>(operands<Operand>(columns)) : stride_),
+          transposed_(is_pair<Operand> && factor == Factor::input),
+          column_operands_(transposed_ ? row_stride<Operand>(operands<Operand>(rows)) : stride_),
           values_(rows * stride_),
-          by_rows_(is_pair<Operand> ? rows * pair_stride_ : 0),
-          by_columns_(is_pair<Operand> ? operands<Operand>(rows) * stride_ : 0) {}
+          by_rows_(is_pair<Operand> ? rows * row_operands_ : 0),
+          by_columns_(is_pair<Operand> ? (transposed_ ? columns : operands<Operand>(rows)) * column_operands_
+                                       : 0) {}
 
     T* values() { return values_.data(); }
     const T* values() const { return values_.data(); }
-    Index stride() const { return stride_; }  // of `values` and `by_columns`
+    Index stride() const { return stride_; }
 
     const Operand* by_rows(Index row) const {
         if constexpr (is_pair<Operand>)
-            return by_rows_.data() + row * pair_stride_;
+            return by_rows_.data() + row * row_operands_;
         else
             return values_.data() + row * stride_;
     }
-    Index row_operands() const { return is_pair<Operand> ? pair_stride_ : stride_; }
+    Index row_operands() const { return row_operands_; }
     const Operand* by_columns() const {
         if constexpr (is_pair<Operand>)
             return by_columns_.data();
         else
             return values_.data();
     }
+    Index column_operands() const { return column_operands_; }
 
     // To be called once the values of a block are known. It begins at an even row and column; its width is a
     // whole number of vectors, or reaches the last column.
@@ -48,16 +57,21 @@ class OperandMatrix {
             const Index rows = last_row - first_row;
             const T* block = values_.data() + first_row * stride_ + column;
             k.pair_columns(rows, columns, block, stride_,
-                           by_rows_.data() + first_row * pair_stride_ + column / 2, pair_stride_);
-            k.pair_rows(rows, columns, block, stride_, by_columns_.data() + first_row / 2 * stride_ + column,
-                        stride_);
+                           by_rows_.data() + first_row * row_operands_ + column / 2, row_operands_);
+            const auto [at, pair_rows] =
+                transposed_ ? std::pair(column * column_operands_ + first_row / 2, k.transpose_pairs)
+                            : std::pair(first_row / 2 * column_operands_ + column, k.pair_rows);
+            pair_rows(rows, columns, block, stride_, by_columns_.data() + at, column_operands_);
         }
     }
 
   private:
-    Index stride_ = 0, pair_stride_ = 0;  // row lengths
+    Index stride_ = 0, row_operands_ = 0;  // row lengths
+    bool transposed_ = false;
+    Index column_operands_ = 0;
     Buffer<T> values_;
-    Buffer<Operand> by_rows_, by_columns_;  // pairs only: (rows, columns / 2), (rows / 2, columns)
+    // pairs only: (rows, columns / 2) and (columns, rows / 2) or (rows / 2, columns)
+    Buffer<Operand> by_rows_, by_columns_;
 };
 
 // A layer's weights: its panels, or their copy in pairs.

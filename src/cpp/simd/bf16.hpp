@@ -2,7 +2,7 @@
 // instructions for them, the same roundings and the same order in float arithmetic.
 #pragma once
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -18,6 +18,15 @@ template <>
 struct VectorOf<Bf16Pair> {
     using Type = VectorOf<float>::Words;
 };
+
+// The first n lanes.
+PYMLP_INLINE void store_first(Bf16Pair* to, Vec<Bf16Pair> v, Index n) {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1u << n) - 1u), bit_cast<__m512i>(v));
+#else
+    __builtin_memcpy(to, &v, static_cast<std::size_t>(n) * sizeof(Bf16Pair));
+#endif
+}
 
 PYMLP_INLINE Vec<Bf16Pair> broadcast(Bf16Pair x) { return static_cast<std::uint32_t>(x) - Vec<Bf16Pair>{}; }
 

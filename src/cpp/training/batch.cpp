@@ -9,7 +9,7 @@ Batch<Operand>::Batch(const Network<T>& network, const Dataset<T>& data, Index r
       n_outputs_(network.n_outputs()),
       n_groups_(network.n_groups()),
       target_stride_(network.layers.back().panels.padded_columns()),
-      x_(sparse_ ? OperandMatrix<Operand>() : OperandMatrix<Operand>(rows, n_features_)),
+      x_(sparse_ ? OperandMatrix<Operand>() : OperandMatrix<Operand>(rows, n_features_, Factor::input)),
       block_(sparse_ ? SparseBlock<T>(rows, entries) : SparseBlock<T>()),
       column_starts_(sparse_ ? n_features_ + 1 : 0),
       column_ends_(sparse_ ? n_features_ : 0),

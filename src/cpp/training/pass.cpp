@@ -39,9 +39,10 @@ void Pass<Operand>::prepare(Index batch_size, int members, bool sparse) {
     dz_.clear();
     for (std::size_t l = 0; l < depth; ++l) {
         const Index columns = network_.layers[l].panels.padded_columns();
-        outputs_.emplace_back(batch_size, columns);
+        // the last layer's become derivatives
+        outputs_.emplace_back(batch_size, columns, l + 1 < depth ? Factor::input : Factor::derivative);
         if (l + 1 == depth) break;
-        dz_.emplace_back(batch_size, columns);
+        dz_.emplace_back(batch_size, columns, Factor::derivative);
         slopes_.emplace_back(keeps_slope(l) ? batch_size * dz_[l].stride() : 0);
     }
     row_loss_ = Buffer<double>(batch_size);
