@@ -85,6 +85,12 @@ PYMLP_INLINE void accumulate_tiles(Index depth, const Bf16Pair* a, Index lda, In
     if (k < depth) step<6, 7, Blocks, Vectors>(a + k, lda, a_block, b + k * ldb, ldb);
 }
 
+template <int Vectors>
+PYMLP_INLINE void clear_tiles() {
+    asm volatile("tilezero %tmm0");
+    if constexpr (Vectors == 2) asm volatile("tilezero %tmm1");
+}
+
 // c = start, whose rows lie `stride` apart: 0 to start all of them alike
 template <int Blocks, int Vectors>
 PYMLP_INLINE void start_tiles(const float* start, Index stride, Index block) {
@@ -136,50 +142,40 @@ void gemm_tiles(const GemmArgs<Bf16Pair>& g) {
 
 void gemm_amx(const GemmArgs<Bf16Pair>& g) { g.vectors == 2 ? gemm_tiles<2>(g) : gemm_tiles<1>(g); }
 
-// Calls finish(row, rows, sums) with the gradient of each tile of weights; a null `start` is 0, else sums go
-// on from there. (n_in, vectors * lanes)
-template <int Vectors, class Finish>
-PYMLP_INLINE void for_each_gradient(const GradientArgs<Bf16Pair>& g, const float* start, Finish finish) {
+// The gradient of the rows first <= row < last of a panel, tile by tile: store(row, start) is to store the
+// registers; then, when the products of the next tile are on their way, finish(row, rows).
+template <int Vectors, class Store, class Finish>
+PYMLP_INLINE void for_each_gradient(const GradientArgs<Bf16Pair>& g, const float* start, Store store,
+                                    Finish finish) {
     constexpr Index width = Vectors * tile_depth;
-    const Index whole = (g.last_row - g.first_row) / max_tile_rows * max_tile_rows + g.first_row;
-    const auto rows_from = [&](Index first, Index last) {
-        if (first == last) return;
-        const Index height = last - first < max_tile_rows ? last - first : max_tile_rows;
-        const TileShapes shapes(height, g.batch % tile_depth);
-        for (Index row = first; row < last; row += max_tile_rows) {
-            start ? start_tiles<1, Vectors>(start + row * width, width, 0)
-                  : start_tiles<1, Vectors>(zeros, 0, 0);
+    const auto run = [&](Index first, Index last, Index rows) {
+        const TileShapes shapes(rows, g.batch % tile_depth);
+        const auto multiply = [&](Index row) {
+            start ? start_tiles<1, Vectors>(start + row * width, width, 0) : clear_tiles<Vectors>();
             accumulate_tiles<1, Vectors>(g.batch, g.x + row * g.ldx, g.ldx, 0, g.dz, g.lddz);
-            finish(row, height);
+            store(row);
+        };
+        multiply(first);
+        for (Index row = first; row < last; row += rows) {
+            if (row + rows < last) multiply(row + rows);
+            finish(row, rows);
         }
     };
-    rows_from(g.first_row, whole);
-    rows_from(whole, g.last_row);
-}
-
-// A tile of weights and moments comes from the second- or third-level cache while those before it are worked
-// on.
-PYMLP_INLINE void prefetch_rows(const UpdateArgs<float>& u, Index row) {
-    const Index width = u.vectors * tile_depth;
-    const auto fetch = [&](const float* x) {
-        for (Index i = row * width; i < (row + max_tile_rows) * width; i += tile_depth)
-            __builtin_prefetch(x + i, 1);
-    };
-    fetch(u.weights);
-    fetch(u.first_moment);
-    if (u.second_moment) fetch(u.second_moment);
+    const Index whole = (g.last_row - g.first_row) / max_tile_rows * max_tile_rows + g.first_row;
+    if (g.first_row < whole) run(g.first_row, whole, max_tile_rows);
+    if (whole < g.last_row) run(whole, g.last_row, g.last_row - whole);
 }
 
 template <int Vectors>
 void update_tiles(const GradientArgs<Bf16Pair>& g, const UpdateArgs<float>& u,
                   const OptimizerStep<float>& s) {
     constexpr Index width = Vectors * tile_depth;
-    alignas(64) float sums[max_tile_rows * width];  // stays in the first-level cache
-    for_each_gradient<Vectors>(g, nullptr, [&](Index row, Index rows) {
-        prefetch_rows(u, row + 2 * max_tile_rows);
-        store_tiles<1, Vectors>(sums, width, 0);
-        apply_tile<float>(u, s, row, rows, sums);
-    });
+    // of this tile and the next, in the first-level cache
+    alignas(64) float sums[2][max_tile_rows * width];
+    const auto sums_of = [&](Index row) { return sums[row / max_tile_rows % 2]; };
+    for_each_gradient<Vectors>(
+        g, nullptr, [&](Index row) { store_tiles<1, Vectors>(sums_of(row), width, 0); },
+        [&](Index row, Index rows) { apply_tile<float>(u, s, row, rows, sums_of(row)); });
 }
 void update_amx(const GradientArgs<Bf16Pair>& g, const UpdateArgs<float>& u, const OptimizerStep<float>& s) {
     g.vectors == 2 ? update_tiles<2>(g, u, s) : update_tiles<1>(g, u, s);
@@ -188,11 +184,13 @@ void update_amx(const GradientArgs<Bf16Pair>& g, const UpdateArgs<float>& u, con
 template <int Vectors>
 void gradient_tiles(const GradientArgs<Bf16Pair>& g) {
     constexpr Index width = Vectors * tile_depth;
-    for_each_gradient<Vectors>(g, g.accumulate ? g.gradient : nullptr, [&](Index row, Index rows) {
-        float* tile = g.gradient + row * width;
-        store_tiles<1, Vectors>(tile, width, 0);
-        if (g.squares) g.squares[row / max_tile_rows] = wide_squared_sum(tile, rows * width);
-    });
+    for_each_gradient<Vectors>(
+        g, g.accumulate ? g.gradient : nullptr,
+        [&](Index row) { store_tiles<1, Vectors>(g.gradient + row * width, width, 0); },
+        [&](Index row, Index rows) {
+            if (g.squares)
+                g.squares[row / max_tile_rows] = wide_squared_sum(g.gradient + row * width, rows * width);
+        });
 }
 void gradient_amx(const GradientArgs<Bf16Pair>& g) {
     g.vectors == 2 ? gradient_tiles<2>(g) : gradient_tiles<1>(g);

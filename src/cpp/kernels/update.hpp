@@ -144,21 +144,36 @@ PYMLP_INLINE void finish_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s,
     }
 }
 
-template <class T, Solver solver, bool penalised>
+// Two rows at once, because they share pairs.
+template <class T, Solver solver, bool penalised, int Vectors>
 void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& step, Index row, Index rows,
                 const T* gradient) {
     const OptimizerStep<T> s = step;  // a copy that no store can change: its numbers stay in registers
-    const Index width = u.vectors * lanes<T>;
+    constexpr Index width = Vectors * lanes<T>;
     const Tile<T> tile(u, row * width);
     Vec<T> squares = {};
-    for (Index i = 0; i < rows * width; i += lanes<T>) {
-        const Vec<T> clipped = rounded(s.clip * load(gradient + i));
-        const Vec<T> updated = optimize<T, solver, penalised>(s, tile, i, clipped);
-        if constexpr (penalised) squares += updated * updated;
+    for (Index r = 0; r < rows; r += 2) {
+        Vec<T> updated[2][Vectors] = {};
+        for (Index i = 0; i < 2 && r + i < rows; ++i)
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; ++v) {
+                const Index at = (r + i) * width + v * lanes<T>;
+                const Vec<T> clipped = rounded(s.clip * load(gradient + at));
+                updated[i][v] = optimize<T, solver, penalised>(s, tile, at, clipped);
+                if constexpr (penalised) squares += updated[i][v] * updated[i][v];
+            }
+        if constexpr (std::is_same_v<T, float>)
+            for (int v = 0; u.pairs && v < Vectors; ++v)
+                store(u.pairs + (row + r) / 2 * width + v * lanes<T>, pair_of(updated[0][v], updated[1][v]));
     }
-    if constexpr (std::is_same_v<T, float>)
-        if (u.pairs) pair_rows(rows, width, tile.weights, width, u.pairs + row / 2 * width, width);
     finish_tile<T>(u, s, row, rows, static_cast<double>(sum_lanes<T>(squares)));
+}
+
+template <class T, Solver solver, bool penalised>
+PYMLP_INLINE void apply_tile(const UpdateArgs<T>& u, const OptimizerStep<T>& s, Index row, Index rows,
+                             const T* gradient) {
+    u.vectors == 2 ? apply_tile<T, solver, penalised, 2>(u, s, row, rows, gradient)
+                   : apply_tile<T, solver, penalised, 1>(u, s, row, rows, gradient);
 }
 
 template <class T, Solver solver>
