@@ -26,7 +26,7 @@ class Column {
 #pragma GCC unroll 4
         for (int r = 0; r < Rows; r += 4) rows_[r / 4] = in_register(a + r * lda);
     }
-    PYMLP_INLINE const Operand& operator[](int r) const {
+    PYMLP_INLINE Operand operator[](int r) const {
         return rows_[r / 4][r % 4 == 3 ? apart_3_ : r % 4 * apart_];
     }
     PYMLP_INLINE void next() {
@@ -44,7 +44,7 @@ template <class Operand>
 class TransposedColumn {
   public:
     PYMLP_INLINE TransposedColumn(const Operand* a, Index lda) : rows_(a), lda_(lda) {}
-    PYMLP_INLINE const Operand& operator[](int r) const { return rows_[r]; }
+    PYMLP_INLINE Operand operator[](int r) const { return rows_[r]; }
     PYMLP_INLINE void next() { rows_ += lda_; }
 
   private:
@@ -52,7 +52,7 @@ class TransposedColumn {
     Index lda_;
 };
 
-// acc[r][v] += sum_k a_k[r] * b[k][v], k ascending; prefetch(k, a_k, b[k]) runs beside the products of each k
+// acc[r][v] += sum_k a_k[r] * b[k][v], k ascending; prefetch(k, b[k]) runs beside the products of each k
 template <class Operand, int Rows, int Vectors, class ColumnOfA, class Prefetch>
 PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index depth, ColumnOfA a,
                              const Operand* b, Index ldb, Prefetch prefetch) {
@@ -64,7 +64,7 @@ PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index dept
             // else GCC reads it once for each row, across two cache lines where rows of b are ragged
             if constexpr (Rows == 2 || Rows == 3) bk[v] = in_register(bk[v]);
         }
-        prefetch(k, a, b);
+        prefetch(k, b);
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
             const Vec<Operand> ark = broadcast(a[r]);
@@ -77,8 +77,8 @@ PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index dept
 }
 
 struct NoPrefetch {
-    template <class ColumnOfA, class Operand>
-    PYMLP_INLINE void operator()(Index, const ColumnOfA&, const Operand*) const {}
+    template <class Operand>
+    PYMLP_INLINE void operator()(Index, const Operand*) const {}
 };
 
 // The panel's rows that come soon, from the second-level cache or further away. Functors and not lambdas:
@@ -87,10 +87,10 @@ template <class Operand, int Vectors>
 struct PrefetchPanel {
     Index distance;  // elements: a dozen rows
 
-    template <class ColumnOfA>
-    PYMLP_INLINE void operator()(Index, const ColumnOfA&, const Operand* b) const {
+    PYMLP_INLINE void operator()(Index, const Operand* b) const {
+        constexpr int width = Vectors * lanes<Operand>, line = 64 / static_cast<int>(sizeof(Operand));
 #pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) __builtin_prefetch(b + distance + v * lanes<Operand>);
+        for (int at = 0; at < width; at += line) __builtin_prefetch(b + distance + at);
     }
 };
 template <class Operand, int Rows, int Vectors>

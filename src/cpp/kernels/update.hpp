@@ -196,20 +196,20 @@ void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient)
     });
 }
 
-// What the next tile, which lies behind this one, reads and changes: beside every k the x that it multiplies
-// there, and a cache line of each array. To be written: another member may have read these weights for its
-// backward pass, and then a line has to be asked of its core again before the first store.
+// What the next tile, which lies behind this one, will change: a cache line of each array beside each of the
+// first k. To be written: another member may have read these weights for its backward pass, and then a line
+// has to be asked of its core again before the first store.
 template <class T, Solver solver>
 struct PrefetchNextTile {
     Tile<T> tile;
     Index size;
 
     template <class Operand>
-    PYMLP_INLINE void operator()(Index k, const TransposedColumn<Operand>& x, const Operand*) const {
+    PYMLP_INLINE void operator()(Index k, const Operand*) const {
         constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // elements
         constexpr int for_writing = 1;
-        __builtin_prefetch(&x[2 * max_tile_rows - 1]);
-        const Index at = size + (k * line < size ? k * line : 0);
+        if (k * line >= size) return;
+        const Index at = size + k * line;
         __builtin_prefetch(tile.weights + at, for_writing);
         __builtin_prefetch(tile.first + at, for_writing);
         if constexpr (solver == Solver::adam) __builtin_prefetch(tile.second + at, for_writing);
