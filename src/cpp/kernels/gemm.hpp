@@ -15,10 +15,47 @@ constexpr int max_tile_rows = 6;  // 12 accumulators of 16 registers
 template <int Rows>
 constexpr int max_tile_vectors = Rows > 3 ? 2 : max_tile_rows / Rows;
 
-// acc[r][v] += sum_k a[r * a_row + k * a_depth] * b[k][v], k ascending
-template <class Operand, int Rows, int Vectors>
-PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index depth, const Operand* a,
-                             Index a_row, Index a_depth, const Operand* b, Index ldb) {
+// The column of a matrix that a tile multiplies next: its rows lie `apart`, and each fourth of them has a
+// pointer. The others are one, two and three times `apart` further, an address of base and scaled index: for
+// an offset of each the registers do not suffice, and moving them about takes the FMAs' ports.
+template <class Operand, int Rows>
+class Column {
+  public:
+    PYMLP_INLINE Column(const Operand* a, Index lda)
+        : apart_(in_register(lda)), apart_3_(in_register(3 * lda)) {
+#pragma GCC unroll 4
+        for (int r = 0; r < Rows; r += 4) rows_[r / 4] = in_register(a + r * lda);
+    }
+    PYMLP_INLINE Operand operator[](int r) const {
+        return rows_[r / 4][r % 4 == 3 ? apart_3_ : r % 4 * apart_];
+    }
+    PYMLP_INLINE void next() {
+#pragma GCC unroll 4
+        for (int r = 0; r < Rows; r += 4) ++rows_[r / 4];
+    }
+
+  private:
+    const Operand* rows_[(Rows + 3) / 4];
+    Index apart_, apart_3_;
+};
+
+// The same of a matrix that lies transposed: rows are neighbours.
+template <class Operand>
+class TransposedColumn {
+  public:
+    PYMLP_INLINE TransposedColumn(const Operand* a, Index lda) : rows_(a), lda_(lda) {}
+    PYMLP_INLINE Operand operator[](int r) const { return rows_[r]; }
+    PYMLP_INLINE void next() { rows_ += lda_; }
+
+  private:
+    const Operand* rows_;
+    Index lda_;
+};
+
+// acc[r][v] += sum_k a_k[r] * b[k][v], k ascending; prefetch(k, b[k]) runs beside the products of each k
+template <class Operand, int Rows, int Vectors, class ColumnOfA, class Prefetch>
+PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index depth, ColumnOfA a,
+                             const Operand* b, Index ldb, Prefetch prefetch) {
     for (Index k = 0; k < depth; ++k) {
         Vec<Operand> bk[Vectors];
 #pragma GCC unroll 16
@@ -27,17 +64,35 @@ PYMLP_INLINE void accumulate(Vec<Sum<Operand>> (&acc)[Rows][Vectors], Index dept
             // else GCC reads it once for each row, across two cache lines where rows of b are ragged
             if constexpr (Rows == 2 || Rows == 3) bk[v] = in_register(bk[v]);
         }
+        prefetch(k, b);
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) {
-            const Vec<Operand> ark = broadcast(a[r * a_row]);
+            const Vec<Operand> ark = broadcast(a[r]);
 #pragma GCC unroll 16
             for (int v = 0; v < Vectors; ++v) acc[r][v] = multiply_add<Operand>(ark, bk[v], acc[r][v]);
         }
-        a += a_depth;
+        a.next();
         b += ldb;
     }
 }
 
+struct NoPrefetch {
+    template <class Operand>
+    PYMLP_INLINE void operator()(Index, const Operand*) const {}
+};
+
+// The panel's rows that come soon, from the second-level cache or further away. Functors and not lambdas:
+// GCC drops the call of a function that does nothing but prefetch, unless it is inlined early.
+template <class Operand, int Vectors>
+struct PrefetchPanel {
+    Index distance;  // elements: a dozen rows
+
+    PYMLP_INLINE void operator()(Index, const Operand* b) const {
+        constexpr int width = Vectors * lanes<Operand>, line = 64 / static_cast<int>(sizeof(Operand));
+#pragma GCC unroll 2
+        for (int at = 0; at < width; at += line) __builtin_prefetch(b + distance + at);
+    }
+};
 template <class Operand, int Rows, int Vectors>
 void gemm_tile(const GemmArgs<Operand>& g, Index row) {
     using T = Sum<Operand>;
@@ -46,7 +101,12 @@ void gemm_tile(const GemmArgs<Operand>& g, Index row) {
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) acc[r][v] = g.bias ? load(g.bias + v * lanes<T>) : Vec<T>{};
-    accumulate<Operand, Rows, Vectors>(acc, g.depth, g.a + row * g.lda, g.lda, 1, g.b, g.ldb);
+    const Column<Operand, Rows> a(g.a + row * g.lda, g.lda);
+    if constexpr (Rows > 3)
+        accumulate<Operand, Rows, Vectors>(acc, g.depth, a, g.b, g.ldb,
+                                           PrefetchPanel<Operand, Vectors>{12 * g.ldb});
+    else  // bound by reading b, which the hardware prefetches as well
+        accumulate<Operand, Rows, Vectors>(acc, g.depth, a, g.b, g.ldb, NoPrefetch{});
     T* c = g.c + row * g.ldc;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)

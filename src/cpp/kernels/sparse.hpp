@@ -10,7 +10,8 @@ template <class T, int Vectors>
 PYMLP_INLINE void accumulate_entries(Vec<T> (&acc)[1][Vectors], const Compressed<T>& a, Index row, const T* b,
                                      Index ldb) {
     for (Index e = a.starts[row]; e < a.starts[row + 1]; ++e)
-        accumulate<T, 1, Vectors>(acc, 1, a.values + e, 0, 0, b + a.at[e] * ldb, 0);
+        accumulate<T, 1, Vectors>(acc, 1, TransposedColumn<T>(a.values + e, 0), b + a.at[e] * ldb, 0,
+                                  NoPrefetch{});
 }
 
 template <class T, int Vectors>

@@ -40,9 +40,9 @@ double wide_squared_sum(const T* x, Index size) {
 // Sums start[r][j] + sum_b x[b][row + r] dz[b][j] of one tile, each vector handed to finish(its offset in the
 // tile, sums); a null `start` is 0. If `squared`, returns the sum of the squares of what `finish` returns.
 // `pairs` takes the same as pairs of rows, if it is not null: (n_in / 2, panel width)
-template <class Operand, int Rows, int Vectors, bool squared, class Finish>
+template <class Operand, int Rows, int Vectors, bool squared, class Finish, class Prefetch>
 double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>* start, Finish finish,
-                  Bf16Pair* pairs) {
+                  Prefetch prefetch, Bf16Pair* pairs) {
     using T = Sum<Operand>;
     Vec<T> acc[Rows][Vectors] = {};
     if (start) {
@@ -53,10 +53,13 @@ double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>*
     }
     // Numbers of x are read along its row (neighbouring inputs), as dz along its row (neighbouring outputs):
     // no transposition. Pairs are transposed when they are made.
+    const auto multiply = [&](auto x) {
+        accumulate<Operand, Rows, Vectors>(acc, g.batch, x, g.dz, g.lddz, prefetch);
+    };
     if constexpr (is_pair<Operand>)
-        accumulate<Operand, Rows, Vectors>(acc, g.batch, g.x + row * g.ldx, g.ldx, 1, g.dz, g.lddz);
+        multiply(Column<Operand, Rows>(g.x + row * g.ldx, g.ldx));
     else
-        accumulate<Operand, Rows, Vectors>(acc, g.batch, g.x + row, 1, g.ldx, g.dz, g.lddz);
+        multiply(TransposedColumn<Operand>(g.x + row, g.ldx));
     Vec<T> squares = {};
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
@@ -74,21 +77,23 @@ double dense_tile(const GradientArgs<Operand>& g, Index row, const Sum<Operand>*
     return squared ? static_cast<double>(sum_lanes<T>(squares)) : 0.0;
 }
 
-template <class Operand, int Vectors, bool squared, class Finish, int Rows = max_tile_rows>
+template <class Operand, int Vectors, bool squared, class Finish, class Prefetch, int Rows = max_tile_rows>
 PYMLP_INLINE double dense_rows(const GradientArgs<Operand>& g, Index row, Index rows,
-                               const Sum<Operand>* start, Finish finish, Bf16Pair* pairs) {
+                               const Sum<Operand>* start, Finish finish, Prefetch prefetch, Bf16Pair* pairs) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return dense_tile<Operand, Rows, Vectors, squared>(g, row, start, finish, pairs);
-        return dense_rows<Operand, Vectors, squared, Finish, Rows - 1>(g, row, rows, start, finish, pairs);
+        if (rows == Rows)
+            return dense_tile<Operand, Rows, Vectors, squared>(g, row, start, finish, prefetch, pairs);
+        return dense_rows<Operand, Vectors, squared, Finish, Prefetch, Rows - 1>(g, row, rows, start, finish,
+                                                                                 prefetch, pairs);
     }
     return 0.0;
 }
 
-template <class Operand, bool squared, class Finish>
+template <class Operand, bool squared, class Finish, class Prefetch>
 PYMLP_INLINE double dense_rows(const GradientArgs<Operand>& g, Index row, Index rows,
-                               const Sum<Operand>* start, Finish finish, Bf16Pair* pairs) {
-    return g.vectors == 2 ? dense_rows<Operand, 2, squared>(g, row, rows, start, finish, pairs)
-                          : dense_rows<Operand, 1, squared>(g, row, rows, start, finish, pairs);
+                               const Sum<Operand>* start, Finish finish, Prefetch prefetch, Bf16Pair* pairs) {
+    return g.vectors == 2 ? dense_rows<Operand, 2, squared>(g, row, rows, start, finish, prefetch, pairs)
+                          : dense_rows<Operand, 1, squared>(g, row, rows, start, finish, prefetch, pairs);
 }
 
 // The same from the entries of x, into `sums`.
@@ -117,7 +122,7 @@ void gradient_rows(const GradientArgs<Operand>& g, Index row, Index rows, const 
         store(sums + at, sum);
         return sum;
     };
-    dense_rows<Operand, false>(g, row, rows, start, keep, nullptr);
+    dense_rows<Operand, false>(g, row, rows, start, keep, NoPrefetch{}, nullptr);
 }
 
 template <class Operand>
@@ -211,6 +216,26 @@ void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient)
     });
 }
 
+// What the next tile, which lies behind this one, will change: a cache line of each array beside each of the
+// first k. To be written: another member may have read these weights for its backward pass, and then a line
+// has to be asked of its core again before the first store.
+template <class T, Solver solver>
+struct PrefetchNextTile {
+    Tile<T> tile;
+    Index size;
+
+    template <class Operand>
+    PYMLP_INLINE void operator()(Index k, const Operand*) const {
+        constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // elements
+        constexpr int for_writing = 1;
+        if (k * line >= size) return;
+        const Index at = size + k * line;
+        __builtin_prefetch(tile.weights + at, for_writing);
+        __builtin_prefetch(tile.first + at, for_writing);
+        if constexpr (solver == Solver::adam) __builtin_prefetch(tile.second + at, for_writing);
+    }
+};
+
 // The tile's gradient never leaves the registers.
 template <class Operand, Solver solver, bool penalised>
 void update_fused(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>& u,
@@ -221,7 +246,7 @@ void update_fused(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>
         const double squares = dense_rows<Operand, penalised>(
             g, row, rows, nullptr,
             [&s, tile](Index at, Vec<T> sum) { return optimize<T, solver, penalised>(s, tile, at, sum); },
-            u.pairs);
+            PrefetchNextTile<T, solver>{tile, rows * u.vectors * lanes<T>}, u.pairs);
         finish_tile<T>(u, s, row, rows, squares);
     });
 }

@@ -27,13 +27,19 @@ struct Rows {
     bool sparse() const { return starts; }
     bool plain() const { return values && !starts; }
     bool by_columns() const { return std::abs(column_stride) > std::abs(row_stride); }
+    Index item_bytes() const { return values ? static_cast<Index>(sizeof(T)) : item_size; }
+    // Where element (row, column) of a dense X lies.
+    const char* bytes(Index row, Index column) const {
+        return values ? reinterpret_cast<const char*>(values + row * n_features + column)
+                      : numbers + row * row_stride + column * column_stride;
+    }
     // Columns first..last of a dense row.
     void copy(Index row, Index first, Index last, T* out) const {
         if (values)
             std::memcpy(out, values + row * n_features + first,
                         static_cast<std::size_t>(last - first) * sizeof(T));
         else
-            widen(numbers + row * row_stride + first * column_stride, column_stride, last - first, out);
+            widen(bytes(row, first), column_stride, last - first, out);
     }
     Index start(Index row) const { return index(starts, row); }
     Index column(Index entry) const { return index(columns, entry); }
@@ -66,7 +72,15 @@ struct Dataset {
         const Index width = x.by_columns() ? line : x.n_features;
         for (Index first = 0; first < x.n_features; first += width) {
             const Index last = std::min(first + width, x.n_features);
-            for (Index r = 0; r < rows; ++r) x.copy(row_of_x(begin + r), first, last, out + r * ld + first);
+            for (Index r = 0; r < rows; ++r) {
+                // rows in random order: no hardware prefetches the next one
+                if (r + 1 < rows && !x.by_columns()) {
+                    const char* next = x.bytes(row_of_x(begin + r + 1), first);
+                    for (Index at = 0; at < (last - first) * x.item_bytes(); at += cache_line)
+                        __builtin_prefetch(next + at);
+                }
+                x.copy(row_of_x(begin + r), first, last, out + r * ld + first);
+            }
         }
     }
 };

@@ -81,6 +81,16 @@ PYMLP_INLINE V in_register(V v) {
     return v;
 }
 
+PYMLP_INLINE std::ptrdiff_t in_register(std::ptrdiff_t i) {
+    asm("" : "+r"(i));
+    return i;
+}
+template <class T>
+PYMLP_INLINE T* in_register(T* p) {
+    asm("" : "+r"(p));
+    return p;
+}
+
 // A product rounded on its own. Where a sum has two products the compiler may fuse either of them, and
 // another inlining may choose otherwise; hiding one of them leaves a single choice, hence the same bits.
 template <class V>
