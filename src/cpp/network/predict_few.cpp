@@ -136,7 +136,8 @@ void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
         bytes += static_cast<std::size_t>(layer.panels.size()) * sizeof(T);
     }
     const auto shares = static_cast<int>(std::min<std::size_t>(bytes / bytes_a_member, 1024));
-    const int members = std::clamp(shares, 1, threads_for(n_threads));
+    // only if asked for: on a busy machine, waking a thread may take longer than the row by far
+    const int members = n_threads > 0 ? std::clamp(shares, 1, threads_for(n_threads)) : 1;
     const Index ldx = row_stride<Operand>(deepest);
     std::vector<Pairs> pairs(is_pair<Operand> ? static_cast<std::size_t>(members) : 0);
     for (Pairs& own : pairs)
