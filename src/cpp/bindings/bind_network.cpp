@@ -14,9 +14,12 @@ bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Act
                   bool only_finite = false) {
     const py::gil_scoped_release unlocked;
     bf16 = bf16 && std::is_same_v<T, float>;
-    if (n <= few_rows && !bf16) {
+    if (n <= few_rows) {
         if (only_finite && !kernels<T>().all_finite(n * x.n_features, x.values)) return false;
-        predict_few(layers, activations, loss, n, x, predictions);
+        if constexpr (std::is_same_v<T, float>)
+            if (bf16)
+                return predict_few<Bf16Pair>(layers, activations, loss, n, x, predictions, n_threads), true;
+        predict_few<T>(layers, activations, loss, n, x, predictions, n_threads);
         return true;
     }
     std::vector<Index> units{layers.front().n_in};

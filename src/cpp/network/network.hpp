@@ -81,9 +81,10 @@ struct LayerView {
 // The same bits for a few rows straight from the row-major weights: packing them would cost more than it
 // saves.
 constexpr Index few_rows = 16;
-template <class T>
-void predict_few(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
-                 const LossSpec& loss, Index n, const Rows<T>& x, T* predictions);
+template <class Operand>
+void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
+                 const std::vector<Activation>& activations, const LossSpec& loss, Index n,
+                 const Rows<Sum<Operand>>& x, Sum<Operand>* predictions, int n_threads);
 
 struct Evaluation {
     double loss;      // weighted mean over the samples, without the penalty
