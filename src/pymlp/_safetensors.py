@@ -19,6 +19,7 @@ from ._parameters import Array
 
 FORMAT = 1  # a reader understands all up to its own
 MAX_HEADER = 2**24  # bytes; room for a million names
+MAX_REASON = 500  # characters of an error, some of which may be the file's
 DTYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}  # little-endian on every machine
 
 # How a header begins: the description is JSON in the only entry of the metadata, and the checksum
@@ -121,7 +122,7 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except Exception as error:
         what = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
-        raise ValueError(f"'{path}' cannot be loaded: {what}.") from error
+        raise ValueError(f"'{path}' cannot be loaded: {what[:MAX_REASON]}.") from error
 
 
 # --- writing -------------------------------------------------------------------------------------
