@@ -15,7 +15,7 @@ from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._optimizers import N_MOMENTS, Optimizer
 from ._parameters import Array, Parameters
 from ._regressor import MLPRegressor
-from ._saving import COUNTS, MEASURES, RECORDS, moment_names, replayed
+from ._saving import COUNTS, MEASURES, RECORDS, check_parameters, moment_names, replayed
 from ._scoring import Goal
 from ._targets import Indicator, MultiOutput, SingleLabel, Target
 from ._values import decoded
@@ -87,6 +87,7 @@ def rebuilt(arrays: dict[str, Array], model: Any) -> Any:
     """
     est = _unfitted(model)
     if type(est) in MEMBERS:
+        check_parameters(est)
         _set_members(est, arrays, model["members"])
     else:
         _set_network(est, arrays, model)
@@ -113,11 +114,7 @@ def _unfitted(model: Any) -> Any:
             values[name] = _unfitted(value)
         else:
             values[name] = decoded(value)
-    est = kind(**values)
-    est._validate_params()
-    if kind not in MEMBERS:
-        est._check_options()
-    return est
+    return kind(**values)
 
 
 # --- a network -----------------------------------------------------------------------------------
@@ -139,6 +136,7 @@ def _set_network(est: Any, arrays: dict[str, Array], model: Any) -> None:
         if model["set_output"] not in ("default", "pandas", "polars"):
             raise ValueError(f"it wants transform to put out {model['set_output']!r}")
         est.set_output(transform=model["set_output"])
+    check_parameters(est)
     _replay(est, arrays.pop("replay.X"), arrays.pop("replay.outputs"))
 
 
@@ -330,9 +328,10 @@ def _set_members(est: Any, arrays: dict[str, Array], models: Any) -> None:
     est.estimators_ = []
     of_members: list[dict[str, Array]] = [{} for _ in _of_type(models, list)]
     for name in list(arrays):
-        beginning, k, of_member = name.split(".", 2)
-        if beginning == "members" and int(k) < len(models):
-            of_members[int(k)][of_member] = arrays.pop(name)
+        beginning, _, own = name.partition(".")
+        k, _, own = own.partition(".")
+        if beginning == "members" and k.isdecimal() and int(k) < len(models):
+            of_members[int(k)][own] = arrays.pop(name)
     for model, taken in zip(models, of_members, strict=True):
         if model["class"] != MEMBERS[type(est)].__name__:
             raise ValueError(f"it has {model['class']!r} for a member")

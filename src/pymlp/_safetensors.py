@@ -121,7 +121,9 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        what = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        what = str(error)
+        if type(error) is not ValueError:
+            what = f"it is not as pymlp writes it ({type(error).__name__}: {what})"
         raise ValueError(f"'{path}' cannot be loaded: {what[:MAX_REASON]}.") from error
 
 

@@ -106,7 +106,7 @@ def described(
     """
     check_is_fitted(est)
     kind = _class_name(est)
-    est._validate_params()
+    check_parameters(est)
     model = {"class": kind, "parameters": _parameters(est), **_feature_names(est)}
     arrays: dict[str, Array] = {}
     if hasattr(est, "estimators_"):
@@ -116,7 +116,6 @@ def described(
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             model["members"].append(description)
         return arrays, model
-    est._check_options()
     weights = est._fitted_parameters()
     arrays = _named(weights, "", "_")
     model["outputs"] = {"activation": est.out_activation_, **_meaning(est)}
@@ -144,6 +143,15 @@ def described(
     arrays["replay.X"] = replayed_rows(weights)
     arrays["replay.outputs"] = replayed(est, arrays["replay.X"])
     return arrays, model
+
+
+def check_parameters(est: Any) -> None:
+    """Check what `fit` would, for a file of wrong parameters would not load."""
+    est._validate_params()
+    if hasattr(est, "n_layers_"):
+        est._check_options()
+        est._hidden_units()
+        est._dropout_rates(est.n_layers_ - 2)
 
 
 def replayed_rows(weights: Parameters) -> Array:
