@@ -150,7 +150,7 @@ def _parameters(
         coefs.append(arrays.pop(f"{prefix}coefs{suffix}.{len(coefs)}"))
         intercepts.append(arrays.pop(f"{prefix}intercepts{suffix}.{len(intercepts)}"))
     name = f"{prefix}coefs{suffix}, {prefix}intercepts{suffix}"
-    if len({a.dtype for a in coefs + intercepts} & {np.dtype("f4"), np.dtype("f8")}) != 1:
+    if {a.dtype for a in coefs + intercepts} not in ({np.dtype("f4")}, {np.dtype("f8")}):
         raise ValueError(f"{name} are not of one floating-point type")
     shapes = [a.shape for a in coefs], [a.shape for a in intercepts]
     sound = (

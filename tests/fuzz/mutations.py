@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,11 +84,12 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
         return _noise(content, rng)
     try:
         parts = parts_of(content)
-    except Exception:  # it was noise already
+        for _ in range(rng.choice([1, 1, 1, 2, 3])):
+            change = _change_tree if rng.random() < 0.6 else _change_tensors
+            change(parts, rng)
+        content = assembled(parts, rng)
+    except Exception:  # it makes no sense already
         return signed(_noise(content, rng))
-    for _ in range(rng.choice([1, 1, 1, 2, 3])):
-        _change_tree(parts.description, rng) if rng.random() < 0.6 else _change_tensors(parts, rng)
-    content = assembled(parts, rng)
     return signed(_noise(content, rng)) if rng.random() < 0.1 else content
 
 
@@ -123,7 +125,12 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _change_tree(tree: Any, rng: random.Random) -> None:
+def _value(rng: random.Random) -> Any:
+    return deepcopy(rng.choice(VALUES))  # what becomes part of a tree is changed in its turn
+
+
+def _change_tree(parts: Parts, rng: random.Random) -> None:
+    tree = parts.description
     places = _places(tree)
     if not places:
         return
@@ -135,34 +142,18 @@ def _change_tree(tree: Any, rng: random.Random) -> None:
         other, key_there = rng.choice(places)
         container[key] = json.loads(json.dumps(other[key_there]))
     elif kind == 2 and isinstance(container, list):
-        container.insert(key, rng.choice(VALUES))
+        container.insert(key, _value(rng))
     elif kind == 2:
-        container[rng.choice(NAMES)] = rng.choice(VALUES)
+        container[rng.choice(NAMES)] = _value(rng)
     elif kind == 3:
-        depth = rng.choice([3, 50, 2000])
-        container[key] = _Nested(depth) if depth == 2000 else [[container[key]]]
+        for _ in range(rng.choice([1, 2, 40, 300])):  # json.dumps follows no further
+            container[key] = [container[key]]
     elif kind == 4 and isinstance(container[key], (int, float)):
         container[key] = container[key] * 2 + rng.choice([-1, 1])
     elif kind == 5 and isinstance(container[key], str):
         container[key] += rng.choice(["\0", "a", "\ud800", "'", "x" * 1000])
     else:
-        container[key] = rng.choice(VALUES)
-    for place, name in _places(tree):
-        if isinstance(place[name], _Nested):
-            place[name] = place[name].made()
-
-
-class _Nested:
-    """Lists within lists, more than a parser may follow."""
-
-    def __init__(self, depth: int) -> None:
-        self._depth = depth
-
-    def made(self) -> Any:
-        value: Any = 0
-        for _ in range(min(self._depth, 300)):  # json.dumps follows no further
-            value = [value]
-        return value
+        container[key] = _value(rng)
 
 
 def _change_tensors(parts: Parts, rng: random.Random) -> None:
@@ -192,7 +183,7 @@ def _change_tensors(parts: Parts, rng: random.Random) -> None:
         new = [max(0, n + rng.choice([-1, 0, 0, 1])) for n in shape]
         n_bytes = SIZES.get(dtype, 1)
         for n in new:
-            n_bytes *= n
+            n_bytes = min(n_bytes * n, 2**15)
         tensors[at][2:] = [new, (data + b"\0" * n_bytes)[:n_bytes]]
 
     def revalue() -> None:
