@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from . import _safetensors
 from ._classifier import MLPClassifier
+from ._core import __version__
 from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._optimizers import N_MOMENTS, Optimizer
 from ._parameters import Array, Parameters
@@ -106,6 +107,12 @@ def _unfitted(model: Any) -> Any:
     if model["class"] not in CLASSES:
         raise ValueError(f"it names the class {model['class']!r}, not among {[*CLASSES]}")
     kind = CLASSES[model["class"]]
+    unknown = [name for name in model["parameters"] if name not in kind._get_param_names()]
+    if unknown:
+        raise ValueError(
+            f"it has the parameters {unknown}, which {kind.__name__} does not know: it may have "
+            f"been written by a newer version of pymlp than this one, {__version__}"
+        )
     values = {}
     for name, value in model["parameters"].items():
         if name == "estimator" and value is not None:

@@ -95,8 +95,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     _require_safetensors()
     from safetensors import deserialize
 
+    path = Path(path)
     with refusing(path):
-        content = _content(Path(path))
+        content = _content(path)
         n_bytes = int.from_bytes(content[:8], "little")
         header = _parsed(content[8 : 8 + n_bytes].decode())
         description = _parsed(header["__metadata__"]["pymlp"])
@@ -151,7 +152,7 @@ def _replace(path: Path, content: bytes) -> None:
 
     Killed amid that, it leaves a file ``.????????.tmp`` beside.
     """
-    path = path.resolve()  # of a link
+    path = Path(os.path.realpath(path))  # what a link leads to
     temporary = path.with_name(f".{token_hex(4)}.tmp")  # the same disk: a rename suffices
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
