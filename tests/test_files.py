@@ -328,6 +328,9 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
     spoilt.class_weight[0][1] = spoilt.class_weight
     with pytest.raises(ValueError, match=r"'class_weight' .* it nests more than 32 values"):
         spoilt.save(path)
+    of_dates = classifier().fit(X, np.digitize(Y, [-1, 1]).astype("datetime64[D]"))
+    with pytest.raises(ValueError, match="classes_ must be numbers or strings to be saved"):
+        of_dates.save(path)
     with pytest.raises(TypeError, match=r"os\.PathLike"):
         clf.save(3)
     assert list(tmp_path.iterdir()) == []
