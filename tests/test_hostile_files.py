@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzz.fuzz_load import by_chance
+from fuzz.fuzz_load import CORPUS, by_chance
 from fuzz.mutations import Parts, assembled, parts_of, signed
 
 import pymlp
@@ -397,6 +397,16 @@ def test_others_can_read_the_arrays(tmp_path: Path) -> None:
 
 
 # --- fuzzing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_fuzzers_corpus(path: Path, tmp_path: Path) -> None:
+    try:
+        est = load(path.read_bytes(), tmp_path)
+    except ValueError:
+        assert path.suffix == ""  # not one of a released version
+    else:
+        est.predict(np.zeros((1, est.n_features_in_)))
 
 
 def test_a_few_thousand_mutated_files() -> None:
