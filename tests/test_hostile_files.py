@@ -399,6 +399,7 @@ def test_others_can_read_the_arrays(tmp_path: Path) -> None:
 # --- fuzzing -------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_the_fuzzers_corpus(path: Path, tmp_path: Path) -> None:
     try:

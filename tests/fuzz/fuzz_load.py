@@ -32,11 +32,10 @@ from mutations import mutated
 import pymlp
 
 TESTS = Path(__file__).parents[1]
-CORPUS = [
-    *sorted((TESTS / "data").glob("*/*.safetensors")),
-    *sorted((TESTS / "fuzz/load").glob("*")),
-]
+SOUND = sorted((TESTS / "data").glob("*/*.safetensors"))
+CORPUS = [*SOUND, *sorted((TESTS / "fuzz/load").glob("*"))]
 SECONDS = 10  # for one input
+MAX_SIZE = 2**15
 
 
 class Fuzzer:
@@ -80,6 +79,11 @@ class Fuzzer:
                     est.partial_fit(X, y)
 
 
+def temporary_folder() -> Any:
+    """Folder for the file, in memory where there is such a place."""
+    return tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
 def guarded() -> None:
     """Make memory without bounds an end that shows; `by_chance` and libFuzzer do so for a hang."""
     resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
@@ -88,17 +92,14 @@ def guarded() -> None:
 def by_chance(runs: int, seed: int) -> Fuzzer:
     """Mutate the corpus's files, and now and then what came out."""
     rng = random.Random(seed)
-    corpus = [file.read_bytes() for file in CORPUS]
-    last = corpus[0]
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm" if os.path.isdir("/dev/shm") else None
-    ) as folder:
+    sound, corpus = ([file.read_bytes() for file in files] for files in (SOUND, CORPUS))
+    content = corpus[0]
+    with temporary_folder() as folder:
         fuzzer = Fuzzer(folder)
         for run in range(runs):
-            content = mutated(
-                last if rng.random() < 0.3 and len(last) < 2**15 else rng.choice(corpus), rng
-            )
-            last = content
+            if rng.random() < 0.7 or len(content) > MAX_SIZE:
+                content = rng.choice(rng.choice([sound, sound, sound, corpus]))
+            content = mutated(content, rng)
             signal.alarm(SECONDS)
             try:
                 fuzzer.check(content)
@@ -123,10 +124,16 @@ def guided(arguments: list[str]) -> None:
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         return mutated(data, random.Random(seed))[:max_size]
 
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+    with temporary_folder() as folder:
         fuzzer = Fuzzer(folder)
         atheris.Setup(
-            [sys.argv[0], "-max_len=32768", f"-timeout={SECONDS}", *arguments, *_seeds(folder)],
+            [
+                sys.argv[0],
+                f"-max_len={MAX_SIZE}",
+                f"-timeout={SECONDS}",
+                *arguments,
+                *_seeds(folder),
+            ],
             fuzzer.check,
             custom_mutator=mutate,
         )
