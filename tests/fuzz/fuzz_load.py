@@ -89,14 +89,17 @@ def guarded() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
 
 
-def by_chance(runs: int, seed: int) -> Fuzzer:
+def by_chance(runs: int, seed: int, seconds: float = np.inf) -> Fuzzer:
     """Mutate the corpus's files, and now and then what came out."""
+    end = time.monotonic() + seconds
     rng = random.Random(seed)
     sound, corpus = ([file.read_bytes() for file in files] for files in (SOUND, CORPUS))
     content = corpus[0]
     with temporary_folder() as folder:
         fuzzer = Fuzzer(folder)
         for run in range(runs):
+            if time.monotonic() > end:
+                break
             if rng.random() < 0.7 or len(content) > MAX_SIZE:
                 content = rng.choice(rng.choice([sound, sound, sound, corpus]))
             content = mutated(content, rng)
@@ -162,6 +165,7 @@ def main() -> None:
     """Fuzz as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=500.0, help="at most, by chance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--atheris", action="store_true")
     arguments, others = parser.parse_known_args()
@@ -170,9 +174,10 @@ def main() -> None:
         guided(others)
         return
     begin = time.perf_counter()
-    fuzzer = by_chance(arguments.runs, arguments.seed)
+    fuzzer = by_chance(arguments.runs, arguments.seed, arguments.seconds)
     seconds = time.perf_counter() - begin
-    print(f"{arguments.runs} inputs in {seconds:.0f} s, one {fuzzer.slowest:.3f} s, no finding")
+    runs = fuzzer.outcomes.total()
+    print(f"{runs} inputs in {seconds:.0f} s, the slowest {fuzzer.slowest:.3f} s, no finding")
     for outcome, count in fuzzer.outcomes.most_common():
         print(f"{count:8d}  {outcome}")
 
