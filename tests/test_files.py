@@ -202,12 +202,17 @@ def test_what_is_loaded_is_an_estimator_like_any_other(tmp_path: Path) -> None:
     assert all(a.flags.owndata and a.flags.writeable and a.flags.aligned for a in loaded.coefs_)
 
 
-def test_weights_set_by_hand_come_back(tmp_path: Path) -> None:
-    clf = classifier().fit(X, NAMES)
-    clf.coefs_ = [np.asfortranarray(clf.coefs_[0][:, :5]), clf.coefs_[1][:5]]  # pruned
-    clf.intercepts_ = [clf.intercepts_[0][:5], clf.intercepts_[1]]
-    loaded = through_a_file(clf, tmp_path)
-    np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+@pytest.mark.parametrize("prefix", ["", "averaged_"])
+def test_weights_set_by_hand_come_back(prefix: str, tmp_path: Path) -> None:
+    clf = classifier(ema_decay=0.9 if prefix else None).fit(X, NAMES)
+    first, last = getattr(clf, f"{prefix}coefs_")
+    biases = getattr(clf, f"{prefix}intercepts_")
+    pruned = [np.asfortranarray(first[:, :5].astype(np.float32)), last[:5].astype(np.float32)]
+    setattr(clf, f"{prefix}coefs_", pruned)
+    setattr(clf, f"{prefix}intercepts_", [biases[0][:5], biases[1]])
+    for optimizer in (False, True):
+        loaded = through_a_file(clf, tmp_path, optimizer=optimizer)
+        np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
 
 
 def test_a_file_is_hardly_larger_than_its_weights(tmp_path: Path) -> None:

@@ -128,12 +128,12 @@ def _unfitted(model: Any) -> Any:
 
 
 def _set_network(est: Any, arrays: dict[str, Array], model: Any) -> None:
-    weights = _parameters(arrays, "", "_", None)
+    weights = _parameters(arrays, "", "_")
     units = [weights.coefs[0].shape[0], *(c.shape[1] for c in weights.coefs)]
     est.n_features_in_, est.n_outputs_, est.n_layers_ = units[0], units[-1], len(units)
     est.coefs_, est.intercepts_ = weights.coefs, weights.intercepts
     if "averaged_coefs_.0" in arrays:
-        mean = _parameters(arrays, "averaged_", "_", weights)
+        mean = _parameters(arrays, "averaged_", "_")
         est.averaged_coefs_, est.averaged_intercepts_ = mean.coefs, mean.intercepts
     _set_meaning(est, **model["outputs"])
     _set_records(est, arrays, model)
@@ -148,9 +148,12 @@ def _set_network(est: Any, arrays: dict[str, Array], model: Any) -> None:
 
 
 def _parameters(
-    arrays: dict[str, Array], prefix: str, suffix: str, like: Parameters | None
+    arrays: dict[str, Array], prefix: str, suffix: str, like: Parameters | None = None
 ) -> Parameters:
-    """Weights and biases of a network: at least one layer, one floating-point type, finite."""
+    """Weights and biases of a network: at least one layer, one floating-point type, finite.
+
+    With `like`, of its shapes.
+    """
     coefs: list[Array] = []
     intercepts: list[Array] = []
     while f"{prefix}coefs{suffix}.{len(coefs)}" in arrays:
@@ -306,7 +309,7 @@ def _replay(est: Any, X: Array, expected: Array) -> None:
     Instruction sets differ in the last digits. How far these may grow a second look at rows that
     differ as little tells.
     """
-    dtype = est.coefs_[0].dtype
+    dtype = est._predictive_parameters().coefs[0].dtype
     if X.dtype != dtype or X.ndim != 2 or X.shape[1] != est.n_features_in_:
         raise ValueError(f"its rows to be replayed are of {X.dtype} and the shape {X.shape}")
     if not len(X) or not np.isfinite(X).all():

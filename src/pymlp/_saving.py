@@ -115,8 +115,7 @@ def described(
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             model["members"].append(description)
         return arrays, model
-    weights = est._fitted_parameters()
-    arrays |= _named(weights, "", "_")
+    arrays |= _named(est._fitted_parameters(), "", "_")
     if hasattr(est, "averaged_coefs_"):
         arrays |= _named(est._predictive_parameters(), "averaged_", "_")
     if hasattr(est, "_optimizer"):
@@ -131,7 +130,7 @@ def described(
     model["outputs"] = {"activation": est.out_activation_, **_meaning(est)}
     if "transform" in getattr(est, "_sklearn_output_config", {}):
         model["set_output"] = est._sklearn_output_config["transform"]
-    arrays["replay.X"] = replayed_rows(weights)
+    arrays["replay.X"] = replayed_rows(est._predictive_parameters())
     arrays["replay.outputs"] = replayed(est, arrays["replay.X"])
     return arrays, model
 
@@ -248,7 +247,7 @@ def _described_optimizer(
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     if wanted is None:
         wanted = state.is_pickled or est.warm_start == "full"
-    if not wanted:
+    if not wanted or not state.matches(state.solver, est.coefs_):  # weights were set by hand
         state = state.without_moments()
     try:
         rates = encoded(list(state.rates))
