@@ -107,7 +107,8 @@ def _unfitted(model: Any) -> Any:
     if model["class"] not in CLASSES:
         raise ValueError(f"it names the class {model['class']!r}, not among {[*CLASSES]}")
     kind = CLASSES[model["class"]]
-    unknown = [name for name in model["parameters"] if name not in kind._get_param_names()]
+    known = kind._get_param_names()
+    unknown = [name for name in model["parameters"] if name not in known]
     if unknown:
         raise ValueError(
             f"it has the parameters {unknown}, which {kind.__name__} does not know: it may have "
