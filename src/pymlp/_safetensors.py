@@ -66,6 +66,8 @@ def write(
             f"'{path}' cannot be written: parameters, names and the like take {n_bytes} bytes, and "
             f"a file has room for {MAX_HEADER}."
         )
+    if content[8 : DIGEST.start] != START:  # rather no file than one that cannot be read
+        raise RuntimeError("This version of safetensors writes headers in another order.")
     _replace(path, content[: DIGEST.start] + _checksum(content) + content[DIGEST.stop :])
 
 
