@@ -1,6 +1,5 @@
 """Files that are damaged, or made to do harm: refused in one way, at once, in little memory."""
 
-import json
 import os
 import time
 import tracemalloc
@@ -15,7 +14,7 @@ from fuzz.fuzz_load import CORPUS, by_chance
 from fuzz.mutations import Parts, assembled, parts_of, signed
 
 import pymlp
-from pymlp._safetensors import FORMAT, MAX_HEADER, MAX_REASON, read, write
+from pymlp._safetensors import FORMAT, MAX_HEADER, MAX_REASON
 
 DATA = Path(__file__).parent / "data/0.1.0"
 SMALL = (DATA / "hinge.safetensors").read_bytes()
@@ -363,37 +362,6 @@ def test_json_that_grows_in_memory(tmp_path: Path) -> None:
         put("parameters", "class_weight", values)(parts)
         with suppress(ValueError):
             load(assembled(parts), tmp_path)
-
-
-# --- the container -------------------------------------------------------------------------------
-
-
-def test_arrays_are_little_endian_on_every_machine(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    values = np.arange(6.0).reshape(2, 3)
-    for order in "<>":
-        arrays = {"a": values.astype(f"{order}f8"), "b": np.arange(3, dtype=f"{order}f4")}
-        write(path, arrays | {"c": np.arange(5, dtype=f"{order}i8")[::2]}, {"x": 1})
-        content = path.read_bytes()
-        assert values.astype("<f8").tobytes() in content
-        found, description = read(path)
-        assert description["x"] == 1
-        np.testing.assert_array_equal(found["a"], values)
-        np.testing.assert_array_equal(found["c"], [0, 2, 4])
-        assert all(a.dtype.isnative and a.flags.owndata for a in found.values())
-    with pytest.raises(TypeError, match="There are no files for arrays of object"):
-        write(path, {"a": np.array([None])}, {})
-    with pytest.raises(ValueError, match="JSON compliant"):
-        write(path, {}, {"x": np.nan})
-
-
-def test_others_can_read_the_arrays(tmp_path: Path) -> None:
-    from safetensors import safe_open
-
-    est = pymlp.load(DATA / "classifier.safetensors")
-    with safe_open(DATA / "classifier.safetensors", "np") as file:
-        np.testing.assert_array_equal(file.get_tensor("coefs_.0"), est.coefs_[0])
-        assert json.loads(file.metadata()["pymlp"])["model"]["class"] == "MLPClassifier"
 
 
 # --- fuzzing -------------------------------------------------------------------------------------
