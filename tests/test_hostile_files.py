@@ -306,6 +306,7 @@ def claim(key: str, value: Any) -> Change:
         (fill("coefs_.0", 1000.0), "its network does not give the outputs that it gave before"),
         (fill("replay.X", np.nan), "its rows to be replayed are none, or not finite"),
         (fill("replay.outputs", 1000.0), "its network does not give the outputs"),
+        (fill("replay.X", 1.7e308), "its network does not give the outputs"),
         (lambda parts: parts.tensors.append(["x", "F64", [1], b"\0" * 8]), "do not belong"),
         (lambda parts: parts.tensors.pop(), "KeyError"),
     ],
