@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <vector>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -21,7 +22,7 @@ namespace {
 std::atomic<bool> team_was_used{false};
 std::atomic<bool> forked{false};
 
-void register_fork_handler() {
+[[maybe_unused]] void register_fork_handler() {
 #if defined(__unix__) || defined(__APPLE__)
     static const int once = pthread_atfork(nullptr, nullptr, [] {
         if (team_was_used) forked = true;
@@ -90,6 +91,8 @@ int threads_for(int requested) {
     // more than a few a core only wait for each other, and libgomp ends the process when it can start no more
     const int most = std::max(64, 4 * omp_get_num_procs());
     return requested > 0 ? std::min(requested, most) : omp_get_max_threads();
+#elif defined(PYMLP_STD_THREADS)
+    return requested > 0 ? requested : static_cast<int>(std::thread::hardware_concurrency());
 #else
     (void)requested;
     return 1;
@@ -118,6 +121,15 @@ std::int64_t run_team(int members, const std::function<void(Member&)>& body) {
         }
         return barrier.yields();
     }
+#elif defined(PYMLP_STD_THREADS)
+    // For ThreadSanitizer: libgomp's own synchronisation is not instrumented, so that whatever a team reads
+    // after its caller wrote it would be reported.
+    barrier.reset(members);
+    std::vector<std::thread> others;
+    for (int m = 1; m < members; ++m) others.emplace_back([&, m] { run_member(m, members, barrier, body); });
+    run_member(0, members, barrier, body);
+    for (std::thread& other : others) other.join();
+    return barrier.yields();
 #endif
     run_member(0, 1, barrier, body);
     return 0;
