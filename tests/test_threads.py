@@ -63,7 +63,7 @@ def test_sixteen_threads_predict_on_one_estimator(precision: str) -> None:
     names = list(READ_AS)
 
     def predict(k: int) -> None:
-        for i in range(k, k + 10):
+        for i in range(k, k + 5):
             name = names[i % len(names)]
             np.testing.assert_array_equal(clf.predict_proba(whole[name]), expected[name])
             np.testing.assert_array_equal(
@@ -84,7 +84,7 @@ def test_a_fit_while_others_predict_on_a_copy(method: str, copied: Callable[[Any
 
     def fit() -> None:
         try:
-            for _ in range(10):
+            for _ in range(5):
                 getattr(clf, method)(X, LABELS)
         finally:
             done.set()
@@ -110,7 +110,7 @@ def test_fits_of_every_kind_at_once() -> None:
     alone = [weights(copy.copy(m).fit(*d)) for m, d in zip(models, data, strict=True)]
 
     def fit(k: int) -> None:
-        for _ in range(3):
+        for _ in range(2):
             np.testing.assert_array_equal(weights(copy.copy(models[k]).fit(*data[k])), alone[k])
 
     assert_all_end([lambda k=k: fit(k) for k in range(len(models))])
