@@ -142,7 +142,7 @@ def _selu(g: Graph, x: str) -> str:
 
 
 def _gelu(g: Graph, x: str) -> str:
-    """X (1 + erf(x / sqrt 2)) / 2."""
+    """Half of x (1 + erf(x / sqrt 2))."""
     root = g.node("Mul", x, 1 / np.sqrt(2))
     if g.dtype == np.float64:  # onnxruntime has Erf in float32 only, exact to some 1e-7
         erf = _cast(g, g.node("Erf", _cast(g, root, np.float32)), np.float64)
