@@ -31,6 +31,7 @@ MODULES = [
     "pymlp.callbacks._files",
     "pymlp.callbacks._learning_rate",
     "pymlp.datasets",
+    "pymlp.onnx",
     "pymlp.schedules",
     *sorted({getattr(pymlp.plotting, name).__module__ for name in pymlp.plotting.__all__}),
 ]

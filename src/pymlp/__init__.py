@@ -1,5 +1,7 @@
 """Multi-layer perceptrons with a scikit-learn estimator on top and C++ kernels underneath."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import _core, callbacks, datasets, plotting, schedules
 from ._classifier import MLPClassifier
 from ._config import show_config
@@ -7,6 +9,9 @@ from ._core import __version__
 from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._loading import load
 from ._regressor import MLPRegressor
+
+if TYPE_CHECKING:
+    from . import onnx
 
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
 
@@ -19,7 +24,16 @@ __all__ = [
     "callbacks",
     "datasets",
     "load",
+    "onnx",
     "plotting",
     "schedules",
     "show_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "onnx":  # when it is asked for, because it imports skl2onnx
+        from importlib import import_module
+
+        return import_module(".onnx", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

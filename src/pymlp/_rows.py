@@ -68,9 +68,9 @@ def arithmetic_type(X: Any, types: Sequence[Any]) -> np.dtype[Any]:
 
 def converted(values: Array, dtype: Any, name: str) -> Array:
     """Targets or weights as the engine takes them; too large for their type is an error."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers, and of their sum
         array = np.require(values, dtype, ENGINE_LAYOUT)
-    assert_all_finite(array, input_name=name)
+        assert_all_finite(array, input_name=name)
     return array
 
 

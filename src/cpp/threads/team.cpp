@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <vector>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -16,19 +17,24 @@
 namespace pymlp {
 namespace {
 
-// libgomp's threads do not exist in a forked child, and waiting for them would never end: a child of a
-// process that used a team computes on its one thread, with the same bits.
-std::atomic<bool> team_was_used{false};
-std::atomic<bool> forked{false};
+#if defined(_OPENMP) && (defined(__unix__) || defined(__APPLE__))
+// libgomp's threads do not exist in a forked child, and waiting for them would never end. Whoever started
+// them, maybe another library that shares libgomp, those of the forking thread are dismissed before; no
+// others are waited for in the child. Where that cannot be done the child computes on one thread, with the
+// same bits.
+std::atomic<bool> forked_with_team{false};
+thread_local bool dismissed = false;
 
-void register_fork_handler() {
-#if defined(__unix__) || defined(__APPLE__)
-    static const int once = pthread_atfork(nullptr, nullptr, [] {
-        if (team_was_used) forked = true;
-    });
-    (void)once;
-#endif
+extern "C" int omp_pause_resource_all(omp_pause_resource_t) __attribute__((weak));  // since OpenMP 5.0
+
+void before_fork() { dismissed = omp_pause_resource_all && omp_pause_resource_all(omp_pause_soft) == 0; }
+void in_child() {
+    if (!dismissed) forked_with_team = true;
 }
+[[maybe_unused]] const int fork_handlers = pthread_atfork(before_fork, nullptr, in_child);
+#else
+constexpr bool forked_with_team = false;
+#endif
 
 // Velocities of inputs that are always zero decay into denormal numbers, which some processors handle a
 // hundred times slower; here they count as zero.
@@ -85,11 +91,13 @@ void Barrier::wait() {
 }
 
 int threads_for(int requested) {
-    if (forked) return 1;
+    if (forked_with_team) return 1;
 #ifdef _OPENMP
     // more than a few a core only wait for each other, and libgomp ends the process when it can start no more
     const int most = std::max(64, 4 * omp_get_num_procs());
     return requested > 0 ? std::min(requested, most) : omp_get_max_threads();
+#elif defined(PYMLP_STD_THREADS)
+    return requested > 0 ? requested : static_cast<int>(std::thread::hardware_concurrency());
 #else
     (void)requested;
     return 1;
@@ -108,8 +116,6 @@ std::int64_t run_team(int members, const std::function<void(Member&)>& body) {
     Barrier barrier;
 #ifdef _OPENMP
     if (members > 1) {
-        register_fork_handler();
-        team_was_used = true;
 #pragma omp parallel num_threads(members)
         {
 #pragma omp single
@@ -118,6 +124,15 @@ std::int64_t run_team(int members, const std::function<void(Member&)>& body) {
         }
         return barrier.yields();
     }
+#elif defined(PYMLP_STD_THREADS)
+    // For ThreadSanitizer: libgomp's own synchronisation is not instrumented, so that whatever a team reads
+    // after its caller wrote it would be reported.
+    barrier.reset(members);
+    std::vector<std::thread> others;
+    for (int m = 1; m < members; ++m) others.emplace_back([&, m] { run_member(m, members, barrier, body); });
+    run_member(0, members, barrier, body);
+    for (std::thread& other : others) other.join();
+    return barrier.yields();
 #endif
     run_member(0, 1, barrier, body);
     return 0;

@@ -29,7 +29,7 @@ struct Member {
     void wait() { barrier.wait(); }
 };
 
-// Threads to use: `requested`, or OpenMP's own number for 0; 1 without OpenMP and in a forked child.
+// Threads to use: `requested`, or OpenMP's own number for 0; 1 without OpenMP.
 int threads_for(int requested);
 
 // The same, but no more than `work` (floating-point operations between two barriers) keeps busy.
