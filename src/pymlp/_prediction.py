@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._losses import loss_of_output
+from ._memory import check_memory
 from ._options import EstimatorOptions
 from ._parameters import Array, Parameters
 from ._rows import validated
@@ -67,15 +69,27 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             if outputs is not None:
                 return outputs
         parameters = self._predictive_parameters()
-        return _core.predict(
+        rows = self._validate_X(X, parameters.coefs[0].dtype)
+        last = parameters.coefs[n_layers - 1]
+        n_bytes = rows.shape[0] * last.shape[1] * last.itemsize
+        check_memory(n_bytes, f"The output of {last.shape[1]} units for {rows.shape[0]} rows")
+        outputs = _core.predict(
             parameters.coefs[:n_layers],
             parameters.intercepts[:n_layers],
-            self._validate_X(X, parameters.coefs[0].dtype),
+            rows,
             activations,
             loss,
             self._threads(),
             self._in_bf16(),
         )
+        if np.isnan(outputs).any():
+            parameters.check_finite()
+            row = int(np.isnan(outputs).any(axis=1).argmax())
+            raise ValueError(
+                f"The network's output is NaN for row {row} of X: its sums overflow "
+                f"{self.precision or outputs.dtype}. X holds large values and should be scaled."
+            )
+        return outputs
 
     def hidden_activations(self, X: ArrayLike, layer: int = -1) -> Array:
         """Compute what a hidden layer puts out.
@@ -101,10 +115,10 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         """
         self._check_is_fitted()
         n_hidden = self.n_layers_ - 2
-        if not -n_hidden <= layer < n_hidden:
+        if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
-                f"layer must be among the network's {n_hidden} hidden layers, counted from 0 or "
-                f"from -1 backwards. Got {layer!r} instead."
+                f"layer must be an integer; there are {n_hidden} hidden layers, counted from 0 "
+                f"or from -1 backwards. Got {layer!r} instead."
             )
         return self._run(X, range(n_hidden)[layer] + 1, loss_of_output("identity"))
 
