@@ -1,7 +1,7 @@
 """X as the engine reads it: checked in scikit-learn's words, copied whole only if it must be."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from ._memory import check_memory
 from ._parameters import ENGINE_LAYOUT, Array
 from ._sparse import check_sparse
 
+DATES = "X must hold numbers, of dates for instance (dates - first) / Timedelta('1 day'). Got"
 BLOCK_BYTES = 2**20  # of X, checked at a time: stays in the cache
 
 
@@ -47,17 +48,24 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     for values, name in zip((X, *y), ("X", "y"), strict=False):
         _check_form(values, name)
     as_it_is = isinstance(X, np.ndarray) and _is_read_by_the_engine(X.dtype)
-    checked = validate_data(
-        est,
-        X,
-        *y,
-        accept_sparse="csr",
-        dtype=None if as_it_is else list(types),
-        order=None if as_it_is else "C",
-        ensure_all_finite=not as_it_is,
-        reset=reset,
-        **options,
-    )
+    try:
+        checked = validate_data(
+            est,
+            X,
+            *y,
+            accept_sparse="csr",
+            dtype=None if as_it_is else list(types),
+            order=None if as_it_is else "C",
+            ensure_all_finite=not as_it_is,
+            reset=reset,
+            **options,
+        )
+    except OverflowError as error:
+        raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
+    except TypeError as error:
+        if str(error).startswith(("float() argument", "boolean value of NA")):
+            raise TypeError(f"X and y must hold numbers, y possibly labels: {error}") from error
+        raise
     rows = checked[0] if y else checked
     if as_it_is:
         _check_finite(rows, arithmetic_type(rows, types), type(est).__name__)
@@ -69,14 +77,19 @@ def _check_form(values: Any, name: str) -> None:
     """Refuse what scikit-learn's checks would take for something else, or would not survive."""
     check_sparse(values, name)
     refuse_masked(values, name)
+    if name == "X" and (callable(values) or isinstance(values, Mapping | Set | Iterator)):
+        raise TypeError(
+            "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
+            f"{type(values).__name__}."
+        )
+    columns = getattr(values, "dtypes", ())  # of a data frame
+    if name == "X" and any(getattr(dtype, "kind", "") in ("m", "M") for dtype in columns):
+        raise ValueError(f"{DATES} column(s) of dates or times.")
     if isinstance(values, np.ndarray):
         if values.dtype.kind == "V":
             raise ValueError(f"{name} must not be a structured array, got dtype {values.dtype}.")
         if name == "X" and values.dtype.kind in "mM":
-            raise ValueError(
-                f"X must be numeric, got dtype {values.dtype}: of dates take numbers, for instance "
-                "(X - X.min()) / numpy.timedelta64(1, 'D')."
-            )
+            raise ValueError(f"{DATES} dtype {values.dtype}.")
         if not _is_read_by_the_engine(values.dtype):
             check_memory(8 * values.size, f"Converting {name} of shape {values.shape}")
 
