@@ -77,7 +77,7 @@ def calls(draw: Any, estimator: Any) -> tuple[Any, dict[str, Any]]:
     if layout in ("CSR", "CSC"):
         form = sparse.csr_array if layout == "CSR" else sparse.csc_array
         X = form(X.astype("float32" if X.dtype == "float16" else X.dtype.newbyteorder("=")))
-    elif layout in LAYOUTS:
+    elif layout in LAYOUTS and X.size:
         X = LAYOUTS[layout](X)
 
     n = shape[0] if draw(st.integers(0, 9)) else 3

@@ -10,6 +10,7 @@ def state_of(estimator: Any) -> tuple[str, dict[str, int]]:
 
     Parameters are compared by identity: not all of them can be pickled, and none is to be replaced.
     """
-    own = set(estimator.get_params(deep=False))
+    own = estimator.get_params(deep=False)
     fitted = {name: value for name, value in vars(estimator).items() if name not in own}
-    return joblib.hash(fitted), {name: id(getattr(estimator, name)) for name in own}
+    fitted.pop("_sound", None)  # parameters again
+    return joblib.hash(fitted), {name: id(value) for name, value in own.items()}

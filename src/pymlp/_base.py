@@ -170,6 +170,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         incremental: bool = False,
     ) -> Self:
         with self._all_or_nothing():
+            if incremental:
+                self._validate_changed_params()
             self._check_options()
             if incremental and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from inspect import signature
 from numbers import Integral, Real
+from operator import is_
+from sys import float_info
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +34,7 @@ ACTIVATIONS = (
     "hard_sigmoid",
 )
 
+COUNTS = ("batch_size", "max_iter", "n_iter_no_change", "max_fun", "n_threads")  # any integer
 _ARGUMENTS = {
     "learning_rate": ("epoch",),
     "init": ("n_in", "n_out", "random_state"),
@@ -42,6 +45,7 @@ _ARGUMENTS = {
 class EstimatorOptions(BaseEstimator):
     """The parameters that classifier and regressor share."""
 
+    _sound: tuple[Any, ...] = ()  # parameters that were checked
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
@@ -155,7 +159,6 @@ class EstimatorOptions(BaseEstimator):
 
     def _check_options(self) -> None:
         """Check the parameters that constraints of single ones cannot."""
-        self._check_numbers()
         self._check_callables()
         if isinstance(self.learning_rate, type):
             raise ValueError(
@@ -182,18 +185,26 @@ class EstimatorOptions(BaseEstimator):
                         f"it must be {off}. Got {value!r} instead."
                     )
 
-    def _check_numbers(self) -> None:
-        """Check that integers given for real numbers are not too large to be one."""
-        for name, allowed in self._parameter_constraints.items():
+    def _validate_changed_params(self) -> None:
+        """Check each parameter unless all are those that were found sound before.
+
+        For ``partial_fit``: scikit-learn looks at an estimator's parameters in the first call only.
+        """
+        values = tuple(getattr(self, name) for name in self._parameter_constraints)
+        if len(values) != len(self._sound) or not all(map(is_, values, self._sound)):
+            self._validate_params()
+            self._sound = values
+
+    def _validate_params(self) -> None:
+        """Check each parameter; first that integers given for real numbers can be one."""
+        for name in self._parameter_constraints:
             value = getattr(self, name)
-            if any(isinstance(a, Interval) and a.type is Real for a in allowed):
-                try:
-                    float(value if isinstance(value, Integral) else 0)
-                except OverflowError:
-                    raise ValueError(
-                        f"The '{name}' parameter of {type(self).__name__} must be a float, at most "
-                        f"{np.finfo(float).max}. Got an integer of {value.bit_length()} bits."
-                    ) from None
+            if isinstance(value, int) and abs(value) > float_info.max and name not in COUNTS:
+                raise ValueError(
+                    f"The '{name}' parameter of {type(self).__name__} must be a float, at most "
+                    f"{float_info.max}. Got an integer of {value.bit_length()} bits."
+                )
+        super()._validate_params()
 
     def _check_callables(self) -> None:
         """Check that functions take what they will be given."""

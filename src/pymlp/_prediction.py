@@ -202,7 +202,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in (*DURING_FIT, "_parent_callback_ctx"):  # the last is of a meta-estimator's fit
+        for name in (*DURING_FIT, "_parent_callback_ctx", "_sound"):  # a fit's, a meta-estimator's
             state.pop(name, None)
         optimizer = state.get("_optimizer")
         if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:
