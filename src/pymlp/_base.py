@@ -250,7 +250,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         types = self._arithmetic_types()
         if not first_pass and self.precision is None:
             types = [self._fitted_parameters().coefs[0].dtype]  # a model keeps its type
-        if first_pass and len(getattr(X, "shape", ())) == 2:
+        if first_pass and isinstance(X, np.ndarray) and X.ndim == 2:
             self._check_memory([X.shape[1], *hidden, 1])  # before all of X is looked at
 
         X, y = self._validate_X_y(X, y, types, reset=first_pass)

@@ -49,17 +49,18 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
         _check_form(values, name)
     as_it_is = isinstance(X, np.ndarray) and _is_read_by_the_engine(X.dtype)
     try:
-        checked = validate_data(
-            est,
-            X,
-            *y,
-            accept_sparse="csr",
-            dtype=None if as_it_is else list(types),
-            order=None if as_it_is else "C",
-            ensure_all_finite=not as_it_is,
-            reset=reset,
-            **options,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # it is refused as infinite
+            checked = validate_data(
+                est,
+                X,
+                *y,
+                accept_sparse="csr",
+                dtype=None if as_it_is else list(types),
+                order=None if as_it_is else "C",
+                ensure_all_finite=not as_it_is,
+                reset=reset,
+                **options,
+            )
     except OverflowError as error:
         raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
     except TypeError as error:
@@ -82,9 +83,10 @@ def _check_form(values: Any, name: str) -> None:
             "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
             f"{type(values).__name__}."
         )
-    columns = getattr(values, "dtypes", ())  # of a data frame
-    if name == "X" and any(getattr(dtype, "kind", "") in ("m", "M") for dtype in columns):
-        raise ValueError(f"{DATES} column(s) of dates or times.")
+    if name == "X" and hasattr(values, "columns"):  # a data frame, of pandas or polars
+        kinds = [getattr(dtype, "kind", "") for dtype in values.dtypes]
+        if "m" in kinds or "M" in kinds:
+            raise ValueError(f"{DATES} columns of dates or times.")
     if isinstance(values, np.ndarray):
         if values.dtype.kind == "V":
             raise ValueError(f"{name} must not be a structured array, got dtype {values.dtype}.")
