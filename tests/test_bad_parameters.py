@@ -323,7 +323,7 @@ def test_a_learning_rate_that_is_set(rate: Any) -> None:
 @pytest.mark.parametrize("layer", [1, -2, 1.5, "0", None, NAN, 2**70])
 def test_a_hidden_layer_that_is_not_there(layer: Any) -> None:
     model = build(MLPClassifier).fit(X, LABELS)
-    assert_refused(model, lambda m: m.hidden_activations(X, layer), "layer must be an integer")
+    assert_refused(model, lambda m: m.hidden_activations(X, layer), "layer must be among")
 
 
 CLASSES = "`classes` must be an array-like of sortable labels"

@@ -76,7 +76,7 @@ FITS: dict[str, Callable[[], Any]] = {
     ).fit(X.astype("float64"), LABELS),
     "refused": lambda: refused(lambda: MLPClassifier(**SMALL).fit(X, LABELS[:-1])),
     "diverged": lambda: refused(
-        lambda: MLPRegressor(**SMALL, solver="sgd", learning_rate_init=1e30).fit(X * 9, TARGETS)
+        lambda: MLPRegressor(**SMALL, solver="sgd", learning_rate_init=1e300).fit(X, TARGETS)
     ),
 }
 

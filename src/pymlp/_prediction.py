@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -82,7 +83,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             self._threads(),
             self._in_bf16(),
         )
-        if np.isnan(outputs).any():
+        if np.isnan(outputs).any() and not get_config()["assume_finite"]:
             parameters.check_finite()
             row = int(np.isnan(outputs).any(axis=1).argmax())
             raise ValueError(
@@ -117,8 +118,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         n_hidden = self.n_layers_ - 2
         if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
-                f"layer must be an integer; there are {n_hidden} hidden layers, counted from 0 "
-                f"or from -1 backwards. Got {layer!r} instead."
+                f"layer must be among the network's {n_hidden} hidden layers, counted from 0 or "
+                f"from -1 backwards. Got {layer!r} instead."
             )
         return self._run(X, range(n_hidden)[layer] + 1, loss_of_output("identity"))
 
