@@ -78,7 +78,8 @@ def _check_form(values: Any, name: str) -> None:
     """Refuse what scikit-learn's checks would take for something else, or would not survive."""
     check_sparse(values, name)
     refuse_masked(values, name)
-    if name == "X" and (callable(values) or isinstance(values, Mapping | Set | Iterator)):
+    unordered = isinstance(values, Mapping | Set | Iterator) and not sparse.issparse(values)
+    if name == "X" and (unordered or callable(values)):
         raise TypeError(
             "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
             f"{type(values).__name__}."
