@@ -188,6 +188,9 @@ def test_y(case: str) -> None:
     y, message = BAD_Y[case]
     for model in (build(MLPClassifier), copy(fitted(MLPClassifier))):
         assert_refused(model, lambda m: m.fit(DENSE, y), message, y)
+    if any(word in case for word in ("beyond", "missing", "negative")):  # the others are metrics'
+        model = build(MLPClassifier).fit(DENSE, Y)
+        assert_refused(model, lambda m: m.score(DENSE, y), message, y)
 
 
 def test_a_regressor_takes_no_sparse_y() -> None:

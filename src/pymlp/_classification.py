@@ -77,6 +77,8 @@ class Classifier(LabelsMixin, BaseMLP):
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
             estimator is then as it was before the call.
+        MemoryError
+            If there is less memory than the network needs.
 
         Warns
         -----

@@ -105,6 +105,8 @@ class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
         ValueError
             If a parameter or the data are not valid, or if a member's first epoch diverges. The
             ensemble is then as it was before the call.
+        MemoryError
+            If there is less memory than the network needs.
 
         Warns
         -----

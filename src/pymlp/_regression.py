@@ -71,6 +71,8 @@ class Regressor(TargetsMixin, BaseMLP):
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
             estimator is then as it was before the call.
+        MemoryError
+            If there is less memory than the network needs.
 
         Warns
         -----
@@ -138,7 +140,7 @@ class Regressor(TargetsMixin, BaseMLP):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if the output overflows.
 
         References
         ----------
