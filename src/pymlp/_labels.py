@@ -68,7 +68,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if the output overflows.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.decode(outputs, 0.5 if self.out_activation_ == "logistic" else 0.0)
@@ -94,7 +94,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if the output overflows.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.probabilities(outputs)
@@ -118,7 +118,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if the output overflows.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
@@ -146,7 +146,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if the output overflows.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.scores(outputs)

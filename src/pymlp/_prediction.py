@@ -83,9 +83,9 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             self._threads(),
             self._in_bf16(),
         )
-        if not np.isfinite(outputs).all() and not get_config()["assume_finite"]:
+        if np.isnan(outputs).any() and not get_config()["assume_finite"]:
             parameters.check_finite()
-            row = int((~np.isfinite(outputs)).any(axis=1).argmax())
+            row = int(np.isnan(outputs).any(axis=1).argmax())
             raise ValueError(
                 f"The output for row {row} of X overflows {self.precision or outputs.dtype}: X or "
                 "the weights are too large. Scale X, or train with a smaller learning rate."

@@ -140,7 +140,7 @@ class Regressor(TargetsMixin, BaseMLP):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if the output overflows.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
 
         References
         ----------
