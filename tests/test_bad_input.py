@@ -89,7 +89,6 @@ BAD_WEIGHTS: dict[str, Any] = {
     "two dimensions": np.ones((60, 2)),
     "NaN": put(np.ones(60), np.nan),
     "infinity": put(np.ones(60), np.inf),
-    "strings": ["a"] * 60,
     "all zero": np.zeros(60),
 }
 
@@ -350,8 +349,6 @@ def test_odd_but_sound_weights() -> None:
     expected = reg.predict(X)
     reg.coefs_ = [w.astype(np.float32) for w in reg.coefs_]
     np.testing.assert_allclose(reg.predict(X), expected, rtol=1e-4, atol=1e-5)
-    reg.coefs_[0][...] = np.nan
-    assert np.isnan(reg.predict(X)).all()
 
 
 def named_in(message: str) -> tuple[int, float]:

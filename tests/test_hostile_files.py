@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fuzz.fuzz_load import CORPUS, by_chance
-from fuzz.mutations import Parts, assembled, parts_of, signed
+from fuzz.model_mutations import Parts, assembled, parts_of, signed
 
 import pymlp
 from pymlp._safetensors import FORMAT, MAX_HEADER, MAX_REASON

@@ -128,7 +128,7 @@ def test_a_function_that_returns_no_rate(rate: Any) -> None:
     ],
 )
 def test_wrong_schedules(schedule: Any, name: str) -> None:
-    with pytest.raises(ValueError, match=f"^The '{name}' of .* must be .* Got .* instead"):
+    with pytest.raises(ValueError, match=f"^The '{name}' parameter of .* must be .* Got .*"):
         schedule()
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight
 
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._initializers import initialize
 from ._lbfgs import Objective, run_lbfgs
-from ._optimizers import Optimizer
+from ._memory import check_memory
+from ._optimizers import N_MOMENTS, Optimizer
 from ._parallel import warn
 from ._parameters import ENGINE_LAYOUT, Array, Parameters
 from ._prediction import FittedNetwork
 from ._progress import Progress
-from ._rows import arithmetic_type, converted, naming, validated
+from ._rows import arithmetic_type, checked_weight, converted, naming, validated
 from ._scoring import Validation, goal
 from ._tasks import DURING_FIT, Tasks
 from ._training import hold_out, run_epochs
@@ -118,7 +119,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         self._check_known(y, "y_val")
         with naming("sample_weight_val"):
             if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+                sample_weight = checked_weight(sample_weight, X, "sample_weight_val")
             sample_weight = self._laid_out_weight(sample_weight, dtype)
         with naming("y_val"):
             targets = self._encode(y, dtype)
@@ -169,6 +170,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         incremental: bool = False,
     ) -> Self:
         with self._all_or_nothing():
+            if incremental:
+                self._validate_changed_params()
             self._check_options()
             if incremental and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
@@ -247,16 +250,20 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         types = self._arithmetic_types()
         if not first_pass and self.precision is None:
             types = [self._fitted_parameters().coefs[0].dtype]  # a model keeps its type
+        if first_pass and isinstance(X, np.ndarray) and X.ndim == 2:
+            self._check_memory([X.shape[1], *hidden, 1])  # before all of X is looked at
 
         X, y = self._validate_X_y(X, y, types, reset=first_pass)
         dtype = arithmetic_type(X, types)
         self._set_target(y, incremental=incremental)
+        units = [X.shape[1], *hidden, self.n_outputs_]
+        if first_pass:
+            self._check_memory(units)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            sample_weight = checked_weight(sample_weight, X, "sample_weight")
         train = self._samples(X, y, self._weigh(sample_weight, y, incremental=incremental), dtype)
         weight = self._laid_out_weight(sample_weight, dtype)
 
-        units = [X.shape[1], *hidden, self.n_outputs_]
         self.n_layers_ = len(units)
         self.out_activation_ = self._engine_loss().output
         self._random_state = check_random_state(self.random_state)
@@ -282,6 +289,19 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             dtype, rates=None if incremental else rates, is_pickled=incremental
         )
         return train, weight
+
+    def _check_memory(self, units: list[int]) -> None:
+        """Raise unless there is room for a new network of so many units, and for training it."""
+        size = 8 if self.precision == "float64" else 4  # bytes of a number, at least
+        line = 64 // size  # the trainer's arrays are of whole cache lines
+        copies = 2 + N_MOMENTS.get(self.solver, 0)  # the estimator's, the trainer's, the moments
+        copies += 2 * (self.ema_decay is not None) + (self.clip_norm is not None)
+        if self.solver == "lbfgs":
+            copies += 24 * 8 // size  # SciPy's ten last steps and gradients, in float64
+        padded = sum((n + 1) * -(-m // line) * line for n, m in pairwise(units))
+        drawn = sum((n + 1) * m for n, m in pairwise(units)) * 8  # in float64
+        layers = " - ".join(str(n) for n in units)
+        check_memory(max(drawn, copies * size * padded), f"A network of {layers} units")
 
     def _initialize(self, units: list[int], dtype: Any) -> None:
         """Draw the parameters and forget the last fit."""
@@ -313,6 +333,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     def _copy_parameters(self, units: list[int], dtype: Any) -> None:
         """Copy the parameters, so that nobody else's arrays are trained, and their average."""
         start = Parameters.checked(self.coefs_, self.intercepts_, units).cast(dtype).copy()
+        start.check_finite()
         self.coefs_, self.intercepts_ = start.coefs, start.intercepts
         if self.ema_decay is None:
             self._forget_average()

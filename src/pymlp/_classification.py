@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from ._optimizers import is_stochastic
 from ._parameters import Array
 from ._targets import (
     ClassWeight,
+    check_classes,
     checked_labels,
     is_nested,
     target_of,
@@ -75,6 +77,8 @@ class Classifier(LabelsMixin, BaseMLP):
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
             estimator is then as it was before the call.
+        MemoryError
+            If there is less memory than the network needs.
 
         Warns
         -----
@@ -129,6 +133,7 @@ class Classifier(LabelsMixin, BaseMLP):
             were.
         """
         with self._all_or_nothing():  # of the classes, too
+            check_classes(classes)
             self._announce(classes, y)
             return self._fit(X, y, sample_weight, incremental=True)
 
@@ -144,6 +149,15 @@ class Classifier(LabelsMixin, BaseMLP):
                 "The 'label_smoothing' parameter is for loss='log_loss': with "
                 f"loss={self.loss!r} it must be 0. Got {self.label_smoothing!r} instead."
             )
+        given = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
+        for weights in given if self.class_weight not in (None, "balanced") else []:
+            values = list(weights.values()) if isinstance(weights, dict) else [weights]
+            if not all(isinstance(value, Real) for value in values):
+                raise ValueError(
+                    "The 'class_weight' parameter must be 'balanced', a dict of numbers >= 0 by "
+                    "class, or a list of such. "
+                    f"Got {self.class_weight!r} instead."
+                )
 
     def _announce(self, classes: Any, y: Any) -> None:
         """Set `classes_` in the first call of ``partial_fit``; check them in a later one."""

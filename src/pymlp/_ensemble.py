@@ -134,7 +134,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._of_members("_outputs", X)
         mean = self._target.probabilities(outputs.mean(axis=0))
@@ -239,7 +239,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         predictions = self._of_members("predict", X)
         mean = predictions.mean(axis=0)

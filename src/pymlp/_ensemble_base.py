@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -14,14 +15,17 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from . import _core
 from ._base import BaseMLP
+from ._memory import check_memory
 from ._parallel import Fitted, fit_side_by_side, limited_threads
 from ._parameters import Array
-from ._rows import arithmetic_type, validated
+from ._rows import arithmetic_type, checked_weight, validated
 from ._saving import Savable
+
+MEMBER_BYTES = 2**14  # at least: a fitted estimator and its smallest arrays
 
 
 class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
@@ -102,6 +106,8 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         ValueError
             If a parameter or the data are not valid, or if a member's first epoch diverges. The
             ensemble is then as it was before the call.
+        MemoryError
+            If there is less memory than the network needs.
 
         Warns
         -----
@@ -134,9 +140,12 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 error.add_note(f"Raised by the member with random_state={seed}.")
                 raise
 
+        check_memory(self.n_members * MEMBER_BYTES, f"An ensemble of n_members={self.n_members}")
         rng = check_random_state(self.random_state)
         seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_members)]
-        n_threads = self.n_threads or _core.max_threads()
+        # more than a few a core only wait for each other
+        most = max(64, 4 * (os.cpu_count() or 1))
+        n_threads = min(self.n_threads or _core.max_threads(), most)
         n_workers = max(1, min(self.n_members, n_threads // (template.n_threads or 1)))
         fitted, interrupted = fit_side_by_side(
             [partial(fit_member, seed) for seed in seeds],
@@ -170,7 +179,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         dtype = self.estimators_[0].coefs_[0].dtype
         X = validated(self, X, types=[dtype], reset=False)
-        with limited_threads(self.n_threads):
+        with limited_threads(self.n_threads and min(self.n_threads, 2**31 - 1)):
             return np.stack([getattr(member, method)(X) for member in self.estimators_])
 
     def __sklearn_tags__(self) -> Tags:
@@ -185,5 +194,5 @@ def _bootstrapped(seed: int, sample_weight: Any, X: Any) -> Array:
     drawn = check_random_state(seed).randint(n, size=n)
     counts: Array = np.bincount(drawn, minlength=n)
     if sample_weight is not None:
-        counts = counts * _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        counts = counts * checked_weight(sample_weight, X, "sample_weight")
     return counts

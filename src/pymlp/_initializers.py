@@ -50,7 +50,7 @@ def initialize(
         ]
         return Parameters([w for w, _ in drawn], [b for _, b in drawn]).cast(dtype)
     if callable(init):
-        coefs = [_checked(init(*layer, random_state), layer) for layer in layers]
+        coefs = [_checked(init(*layer, random_state), layer, dtype) for layer in layers]
     elif init == "orthogonal":
         coefs = [_orthogonal(*layer, random_state) for layer in layers]
     else:
@@ -83,14 +83,18 @@ def _orthogonal(n_in: int, n_out: int, random_state: np.random.RandomState) -> A
     return q if n_in >= n_out else q.T
 
 
-def _checked(weights: Any, shape: tuple[int, int]) -> Array:
+def _checked(weights: Any, shape: tuple[int, int], dtype: DTypeLike) -> Array:
     wanted = f"The callable 'init' must return a finite array of shape {shape} = (n_in, n_out). "
     try:
-        array = np.array(weights, dtype=np.float64)
+        array = np.asarray(weights)
+        if array.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        with np.errstate(over="ignore"):
+            array = array.astype(dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{wanted}Got {weights!r} instead.") from error
     if array.shape != shape:
         raise ValueError(f"{wanted}Got one of shape {array.shape} instead.")
     if not np.isfinite(array).all():
-        raise ValueError(f"{wanted}Got one with infinite or NaN values instead.")
+        raise ValueError(f"{wanted}Got one with values that are infinite or NaN in {array.dtype}.")
     return array

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._parameters import Array
+from ._sparse import check_sparse
 from ._targets import MultiOutput, Target
 
 
@@ -67,7 +68,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.decode(outputs, 0.5 if self.out_activation_ == "logistic" else 0.0)
@@ -93,7 +94,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.probabilities(outputs)
@@ -117,7 +118,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
@@ -145,7 +146,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.scores(outputs)
@@ -168,6 +169,7 @@ class LabelsMixin(ClassifierMixin):
             Between 0 and 1.
         """
         check_is_fitted(self)
+        check_sparse(y, "y")
         if isinstance(self._target, MultiOutput):  # not for scikit-learn's accuracy_score
             labels: Array = np.asarray(y)
             self._target.check_shape(labels, "y")

@@ -142,7 +142,12 @@ class Optimizer:
         """Follow scikit-learn's schedule after an epoch."""
         self.epochs += 1
         if self.solver == "sgd" and self.rule == "invscaling":
-            self.learning_rate = self.learning_rate_init / (samples_seen + 1) ** self.power_t
+            try:
+                rate = self.learning_rate_init / (samples_seen + 1) ** self.power_t
+            except OverflowError:
+                rate = 0.0
+            rule = f"learning_rate='invscaling' with power_t={self.power_t!r} must give"
+            self.learning_rate = _checked(rate, rule, f" for epoch {self.epochs}")
 
     def wants_to_stop(self, message: str, verbose: bool) -> bool:
         """Answer a lack of progress: stop, or with 'adaptive' go on at a fifth of the rate."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
+from inspect import signature
 from numbers import Integral, Real
+from operator import is_
+from sys import float_info
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,10 +34,18 @@ ACTIVATIONS = (
     "hard_sigmoid",
 )
 
+COUNTS = ("batch_size", "max_iter", "n_iter_no_change", "max_fun", "n_threads")  # any integer
+_ARGUMENTS = {
+    "learning_rate": ("epoch",),
+    "init": ("n_in", "n_out", "random_state"),
+    "scoring": ("estimator", "X", "y"),
+}
+
 
 class EstimatorOptions(BaseEstimator):
     """The parameters that classifier and regressor share."""
 
+    _sound: tuple[Any, ...] = ()  # parameters that were checked
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
@@ -148,6 +159,7 @@ class EstimatorOptions(BaseEstimator):
 
     def _check_options(self) -> None:
         """Check the parameters that constraints of single ones cannot."""
+        self._check_callables()
         if isinstance(self.learning_rate, type):
             raise ValueError(
                 "The 'learning_rate' parameter must be an object, such as Cosine(), not a class. "
@@ -173,6 +185,43 @@ class EstimatorOptions(BaseEstimator):
                         f"it must be {off}. Got {value!r} instead."
                     )
 
+    def _validate_changed_params(self) -> None:
+        """Check each parameter unless all are those that were found sound before.
+
+        For ``partial_fit``: scikit-learn looks at an estimator's parameters in the first call only.
+        """
+        values = tuple(getattr(self, name) for name in self._parameter_constraints)
+        if len(values) != len(self._sound) or not all(map(is_, values, self._sound)):
+            self._validate_params()
+            self._sound = values
+
+    def _validate_params(self) -> None:
+        """Check each parameter; first that integers given for real numbers can be one."""
+        for name in self._parameter_constraints:
+            value = getattr(self, name)
+            if isinstance(value, int) and abs(value) > float_info.max and name not in COUNTS:
+                raise ValueError(
+                    f"The '{name}' parameter of {type(self).__name__} must be a float, at most "
+                    f"{float_info.max}. Got an integer of {value.bit_length()} bits."
+                )
+        super()._validate_params()
+
+    def _check_callables(self) -> None:
+        """Check that functions take what they will be given."""
+        for name, arguments in _ARGUMENTS.items():
+            value = getattr(self, name)
+            if not callable(value) or isinstance(value, Schedule | type):
+                continue
+            try:
+                signature(value).bind(*arguments)
+            except TypeError as error:
+                raise ValueError(
+                    f"The callable '{name}' must be callable as {name}({', '.join(arguments)}): "
+                    f"{error}. Got {value!r} instead."
+                ) from None
+            except ValueError:  # a builtin, which does not tell
+                continue
+
     def _stops_early(self) -> bool:
         """Early stopping is for epochs; scikit-learn's 'lbfgs' ignores it, too."""
         return bool(self.early_stopping) and self.solver != "lbfgs"
@@ -182,7 +231,7 @@ class EstimatorOptions(BaseEstimator):
             sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         except ValueError:  # ragged
             sizes = np.array([None])
-        if sizes.size and (sizes.ndim != 1 or not np.issubdtype(sizes.dtype, np.integer)):
+        if sizes.ndim != 1 or (sizes.size and not np.issubdtype(sizes.dtype, np.integer)):
             raise ValueError(
                 "hidden_layer_sizes must be an integer or a sequence of integers, "
                 f"got {self.hidden_layer_sizes!r}."
@@ -195,7 +244,7 @@ class EstimatorOptions(BaseEstimator):
         """Name of each hidden layer's activation."""
         if isinstance(self.activation, str):
             return [self.activation] * n_hidden
-        names = list(self.activation)
+        names = _values("activation", self.activation)
         for name in names:
             if not isinstance(name, str) or name not in ACTIVATIONS:
                 raise ValueError(
@@ -209,7 +258,7 @@ class EstimatorOptions(BaseEstimator):
         """Rate of each hidden layer."""
         if isinstance(self.dropout, Real):
             return [float(self.dropout)] * n_hidden
-        rates = list(self.dropout)  # type: ignore[arg-type]
+        rates = _values("dropout", self.dropout)
         for rate in rates:
             if not isinstance(rate, Real) or not 0 <= float(rate) < 1:
                 raise ValueError(
@@ -226,6 +275,16 @@ class EstimatorOptions(BaseEstimator):
     def _threads(self) -> int:
         """``n_threads`` for the engine, which takes 0 for OpenMP's number and a C int."""
         return min(self.n_threads or 0, 2**31 - 1)
+
+
+def _values(parameter: str, given: Any) -> list[Any]:
+    """Values of the layers, which need an order."""
+    if isinstance(given, Set | Mapping) or np.ndim(given) == 0:
+        raise ValueError(
+            f"The '{parameter}' parameter must be one value or a list with one a hidden layer. "
+            f"Got {given!r} instead."
+        )
+    return list(given)
 
 
 def _check_count(parameter: str, given: int, n_hidden: int) -> None:

@@ -73,6 +73,11 @@ class Parameters:
         """Tell whether no value is infinite or NaN."""
         return all(np.isfinite(a).all() for a in self.coefs + self.intercepts)
 
+    def check_finite(self) -> None:
+        """Raise a ValueError if a value is infinite or NaN."""
+        if not self.is_finite():
+            raise ValueError("coefs_ and intercepts_ must be finite, but hold infinity or NaN.")
+
     def empty(self) -> "Parameters":
         """Arrays of the same shapes and dtype, not initialized."""
         return Parameters(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._losses import loss_of_output
+from ._memory import check_memory
 from ._options import EstimatorOptions
 from ._parameters import Array, Parameters
 from ._rows import validated
@@ -71,11 +74,14 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 return outputs
         parameters = self._predictive_parameters()
         X = self._validate_X(X, parameters.coefs[0].dtype)
+        last = parameters.coefs[n_layers - 1]
+        n_bytes = X.shape[0] * last.shape[1] * last.itemsize
+        check_memory(n_bytes, f"The output of {last.shape[1]} units for {X.shape[0]} rows")
         return self._computed(parameters, X, n_layers, loss)
 
     def _computed(self, parameters: Parameters, X: Any, n_layers: int, loss: _core.Loss) -> Array:
         """Outputs of the first layers of a network for an X that has been checked."""
-        return _core.predict(
+        outputs = _core.predict(
             parameters.coefs[:n_layers],
             parameters.intercepts[:n_layers],
             X,
@@ -84,6 +90,14 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._threads(),
             self._in_bf16(),
         )
+        if np.isnan(outputs).any() and not get_config()["assume_finite"]:
+            parameters.check_finite()
+            row = int(np.isnan(outputs).any(axis=1).argmax())
+            raise ValueError(
+                f"The output for row {row} of X overflows {self.precision or outputs.dtype}: X or "
+                "the weights are too large. Scale X, or train with a smaller learning rate."
+            )
+        return outputs
 
     def hidden_activations(self, X: ArrayLike, layer: int = -1) -> Array:
         """Compute what a hidden layer puts out.
@@ -109,7 +123,7 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         self._check_is_fitted()
         n_hidden = self.n_layers_ - 2
-        if not -n_hidden <= layer < n_hidden:
+        if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
                 f"layer must be among the network's {n_hidden} hidden layers, counted from 0 or "
                 f"from -1 backwards. Got {layer!r} instead."
@@ -196,7 +210,7 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in (*DURING_FIT, "_parent_callback_ctx"):  # the last is of a meta-estimator's fit
+        for name in (*DURING_FIT, "_parent_callback_ctx", "_sound"):  # a fit's, a meta-estimator's
             state.pop(name, None)
         optimizer = state.get("_optimizer")
         if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:

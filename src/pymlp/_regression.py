@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -70,6 +71,8 @@ class Regressor(TargetsMixin, BaseMLP):
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
             estimator is then as it was before the call.
+        MemoryError
+            If there is less memory than the network needs.
 
         Warns
         -----
@@ -137,7 +140,7 @@ class Regressor(TargetsMixin, BaseMLP):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite.
+            If X does not have the fitted features or is not finite, or if an output is NaN.
 
         References
         ----------
@@ -169,6 +172,8 @@ class Regressor(TargetsMixin, BaseMLP):
                 )
 
     def _validate_target(self, y: Any) -> Array:
+        if sparse.issparse(y):
+            raise TypeError("A sparse y is for labels: targets must be an array. Use y.toarray().")
         if y.dtype.kind not in "fiub":
             raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
         if self.loss == "poisson" and (y < 0).any():

@@ -1,16 +1,20 @@
 """X as the engine reads it: checked in scikit-learn's words, copied whole only if it must be."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._memory import check_memory
 from ._parameters import ENGINE_LAYOUT, Array
+from ._sparse import check_sparse
 
+DATES = "X must hold numbers, of dates for instance (dates - first) / Timedelta('1 day'). Got"
 BLOCK_BYTES = 2**20  # of X, checked at a time: stays in the cache
 
 
@@ -41,23 +45,65 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     X or (X, y)
         X is an array, or CSR in the engine's layout.
     """
+    for values, name in zip((X, *y), ("X", "y"), strict=False):
+        _check_form(values, name)
     as_it_is = isinstance(X, np.ndarray) and _is_read_by_the_engine(X.dtype)
-    checked = validate_data(
-        est,
-        X,
-        *y,
-        accept_sparse="csr",
-        dtype=None if as_it_is else list(types),
-        order=None if as_it_is else "C",
-        ensure_all_finite=not as_it_is,
-        reset=reset,
-        **options,
-    )
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # it is refused as infinite
+            checked = validate_data(
+                est,
+                X,
+                *y,
+                accept_sparse="csr",
+                dtype=None if as_it_is else list(types),
+                order=None if as_it_is else "C",
+                ensure_all_finite=not as_it_is,
+                reset=reset,
+                **options,
+            )
+    except OverflowError as error:
+        raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
+    except TypeError as error:
+        if str(error).startswith(("float() argument", "boolean value of NA")):
+            raise TypeError(f"X and y must hold numbers, y possibly labels: {error}") from error
+        raise
     rows = checked[0] if y else checked
     if as_it_is:
         _check_finite(rows, arithmetic_type(rows, types), type(est).__name__)
     rows = _laid_out(rows)
     return (rows, checked[1]) if y else rows
+
+
+def _check_form(values: Any, name: str) -> None:
+    """Refuse what scikit-learn's checks would take for something else, or would not survive."""
+    check_sparse(values, name)
+    refuse_masked(values, name)
+    unordered = isinstance(values, Mapping | Set | Iterator) and not sparse.issparse(values)
+    if name == "X" and (unordered or callable(values)):
+        raise TypeError(
+            "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
+            f"{type(values).__name__}."
+        )
+    if name == "X" and hasattr(values, "columns"):  # a data frame, of pandas or polars
+        kinds = [getattr(dtype, "kind", "") for dtype in values.dtypes]
+        if "m" in kinds or "M" in kinds:
+            raise ValueError(f"{DATES} columns of dates or times.")
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind == "V":
+            raise ValueError(f"{name} must not be a structured array, got dtype {values.dtype}.")
+        if name == "X" and values.dtype.kind in "mM":
+            raise ValueError(f"{DATES} dtype {values.dtype}.")
+        if not _is_read_by_the_engine(values.dtype):
+            check_memory(8 * values.size, f"Converting {name} of shape {values.shape}")
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Refuse masked values: scikit-learn would read what lies behind the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} is a masked array with masked values, which are missing. Fill or leave them "
+            "out, or pass .data if they are good numbers."
+        )
 
 
 def arithmetic_type(X: Any, types: Sequence[Any]) -> np.dtype[Any]:
@@ -76,11 +122,24 @@ def converted(values: Array, dtype: Any, name: str) -> Array:
 
 @contextmanager
 def naming(parameter: str) -> Iterator[None]:
-    """Begin the errors of the body, which do not know it, with the parameter's name."""
+    """Begin the errors of the body with the parameter's name, unless they have it."""
     try:
         yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{parameter}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        if re.search(parameter.replace("_", "."), str(error), re.IGNORECASE):
+            raise
+        kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
+        raise kind(f"{parameter}: {error}") from error
+
+
+def checked_weight(sample_weight: Any, X: Any, name: str) -> Array:
+    """Check sample weights: (n_samples,)."""
+    refuse_masked(sample_weight, name)
+    if getattr(sample_weight, "dtype", np.dtype(float)).kind in "mMV":
+        raise ValueError(f"{name} must be numbers, got dtype {sample_weight.dtype}.")
+    with naming(name):
+        weight: Array = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    return weight
 
 
 def _is_read_by_the_engine(dtype: np.dtype[Any]) -> bool:

@@ -91,7 +91,13 @@ class Validation(NamedTuple):
         if weight is not None and self.rows is not None:
             weight = weight[self.rows]
         weighs = weight is not None and _takes_weights(scorer)
-        return float(scorer(est, self.X, self.y, **({"sample_weight": weight} if weighs else {})))
+        score = scorer(est, self.X, self.y, **({"sample_weight": weight} if weighs else {}))
+        try:
+            return float(score)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"The callable 'scoring' must return a number. Got {score!r} instead."
+            ) from None
 
 
 def _takes_weights(scorer: Any) -> bool:

@@ -290,8 +290,15 @@ def checked_labels(y: Any) -> Any:
             "A sparse y must be a label indicator matrix of zeros and ones. Use y.toarray() for "
             "several labels a sample."
         )
-    if not _is_mixed(y):
-        check_classification_targets(y)
+    if getattr(y, "dtype", np.dtype(int)).kind in "mM" and np.isnat(y).any():
+        raise ValueError("Input y contains NaT.")
+    try:
+        if not _is_mixed(y):
+            check_classification_targets(y)
+        elif any(value is None or value != value for value in y.flat):  # noqa: PLR0124 - NaN
+            raise ValueError("Input y contains None or NaN.")
+    except TypeError as error:  # labels that cannot be compared, pandas.NA among them
+        raise TypeError(f"y must hold labels that can be sorted: {error}") from error
     return y
 
 
@@ -324,6 +331,24 @@ def target_of_classes(classes: Any, y: Any) -> Target:
             )
         return Indicator(y.shape[1], sparse.issparse(y))
     return SingleLabel(unique_labels(classes))
+
+
+def check_classes(classes: Any) -> None:
+    """Check that the classes of ``partial_fit`` are such, whatever the labels are."""
+    if classes is None:
+        return
+    try:
+        lists = list(classes) if is_nested(classes) else [classes]
+        sound = all(np.ndim(c) == 1 and len(c) > 0 for c in lists)
+        for one in lists if sound else []:
+            np.unique(one)  # which compares them
+    except (TypeError, ValueError):  # also: no length, ragged
+        sound = False
+    if not sound:
+        raise ValueError(
+            "`classes` must be an array-like of sortable labels, or a list of such, one a "
+            f"column of y. Got {classes!r} instead."
+        )
 
 
 def is_nested(classes: Any) -> bool:

@@ -2,8 +2,9 @@
 
 An IDX file is ``00 00 <type code> <number of dimensions>``, then one big-endian uint32 for each
 dimension, then the values in C order, big-endian. Files from the network are not to be trusted:
-a header can promise sizes that the file does not hold. So the data are counted before memory is
-taken for them, gzipped files included.
+a header can promise sizes that the file does not hold, and a small gzipped file can unpack to
+gigabytes. So the data are counted before memory is taken for them, and a gzipped file's no further
+than the caller allows.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import sys
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["MNIST", "load_idx", "load_mnist"]
 
 GZIP_MAGIC = b"\x1f\x8b"
+MAX_BYTES = 1 << 30  # of a gzipped file's values; MNIST's largest file has 47 million
 CHUNK = 1 << 20  # bytes held at a time while counting and copying
 MAX_DIMENSIONS = 32  # what every NumPy can hold; the format's own limit is 255
+PATH = [str, os.PathLike]
 DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
@@ -66,13 +71,16 @@ class MNIST:
     image_shape: tuple[int, int]
 
 
-def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+def load_idx(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
     """Read an IDX file, gzipped or not.
 
     Parameters
     ----------
     path : str or path-like
         The file. Whether it is gzipped is told by its content, not by its name.
+    max_bytes : int, default=2**30
+        How many bytes of values a gzipped file may unpack to, at least 1; what it holds beyond
+        them is not unpacked. A file that is not gzipped is as large as its values and has no limit.
 
     Returns
     -------
@@ -86,8 +94,8 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         If there is no such file.
     ValueError
         If the magic number is not that of an IDX file, the file holds fewer or more values than
-        its header says, or the gzip stream is damaged. The message names the file, what was
-        expected and what was found.
+        its header says, or the gzip stream is damaged or holds more than `max_bytes`. The message
+        names the file, what was expected and what was found.
 
     Examples
     --------
@@ -100,11 +108,17 @@ def load_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     ...     load_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
+    validate_parameter_constraints(
+        {"path": PATH, "max_bytes": [Interval(Integral, 1, None, closed="left")]},
+        {"path": path, "max_bytes": max_bytes},
+        "load_idx",
+    )
     path = Path(path)
     with _open(path) as stream:
         dtype, shape = _read_header(stream, path)
         start = stream.tell()
-        _check_length(stream, path, dtype, shape)
+        limit = max_bytes if isinstance(stream, gzip.GzipFile) else math.inf
+        _check_length(stream, path, dtype, shape, limit)
         stream.seek(start)
         return _read_values(stream, path, dtype, shape)
 
@@ -147,6 +161,7 @@ def load_mnist(folder: str | os.PathLike[str]) -> MNIST:
     >>> mnist.X_train, mnist.y_train, mnist.image_shape
     (array([[  0, 128, 255,   0]], dtype=uint8), array([7], dtype=uint8), (2, 2))
     """
+    validate_parameter_constraints({"folder": PATH}, {"folder": folder}, "load_mnist")
     folder = Path(folder)
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: expected a folder with MNIST's files, found nothing")
@@ -205,14 +220,22 @@ def _read_header(stream: BinaryIO, path: Path) -> tuple[np.dtype[Any], tuple[int
 
 
 def _check_length(
-    stream: BinaryIO, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]
+    stream: BinaryIO, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], limit: float
 ) -> None:
-    """Raise unless `stream` holds the values of `shape` and no more; keeps none of them."""
+    """Raise unless `stream` holds the values of `shape` and no more; keeps none of them.
+
+    It may hold `limit` bytes.
+    """
     expected = math.prod(shape) * dtype.itemsize
     found = 0
     # Stops once there is too much: a small gzip file can unpack to a thousand times its size.
     while found <= expected and (chunk := stream.read(CHUNK)):
         found += len(chunk)
+        if limit < found <= expected:
+            raise ValueError(
+                f"{path}: expected at most max_bytes={limit} bytes of values in a gzip file, found "
+                f"more, and shape {shape} of {dtype.name} in its header"
+            )
     if found != expected:
         at_least = "at least " if found > expected else ""
         raise ValueError(

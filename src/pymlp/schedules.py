@@ -8,13 +8,24 @@ planned over `max_iter` epochs; a fit that stops early has gone only part of the
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 __all__ = ["Cosine", "Exponential", "OneCycle", "Schedule", "Step", "WarmUp"]
+
+SHARE = [Interval(Real, 0, 1, closed="right")]
+EPOCHS = [Interval(Integral, 1, None, closed="left")]
 
 
 class Schedule(ABC):
     """A learning rate as a share of `learning_rate_init`; the base of the schedules."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def __post_init__(self) -> None:
+        validate_parameter_constraints(self._parameter_constraints, vars(self), type(self).__name__)
 
     @abstractmethod
     def __call__(self, epoch: int, n_epochs: int) -> float:
@@ -55,9 +66,7 @@ class Cosine(Schedule):
     """
 
     final: float = 0.01
-
-    def __post_init__(self) -> None:
-        _check("Cosine", "final", self.final, 0 < self.final <= 1, "in (0, 1]")
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"final": SHARE}
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""
@@ -81,9 +90,7 @@ class Exponential(Schedule):
     """
 
     decay: float = 0.95
-
-    def __post_init__(self) -> None:
-        _check("Exponential", "decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"decay": SHARE}
 
     def __call__(self, epoch: int, n_epochs: int) -> float:  # noqa: ARG002
         """Tell an epoch's factor."""
@@ -110,16 +117,10 @@ class Step(Schedule):
 
     decay: float = 0.1
     every: int | None = None
-
-    def __post_init__(self) -> None:
-        _check("Step", "decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
-        _check(
-            "Step",
-            "every",
-            self.every,
-            self.every is None or (isinstance(self.every, Integral) and self.every >= 1),
-            "an integer of at least 1, or None",
-        )
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "decay": SHARE,
+        "every": [*EPOCHS, None],
+    }
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""
@@ -154,11 +155,11 @@ class OneCycle(Schedule):
     rise: float = 0.3
     start: float = 0.04
     final: float = 1e-4
-
-    def __post_init__(self) -> None:
-        _check("OneCycle", "rise", self.rise, 0 <= self.rise <= 1, "in [0, 1]")
-        _check("OneCycle", "start", self.start, 0 < self.start <= 1, "in (0, 1]")
-        _check("OneCycle", "final", self.final, 0 < self.final <= 1, "in (0, 1]")
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "rise": [Interval(Real, 0, 1, closed="both")],
+        "start": SHARE,
+        "final": SHARE,
+    }
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""
@@ -189,11 +190,10 @@ class WarmUp(Schedule):
 
     epochs: int = 5
     then: Schedule | None = None
-
-    def __post_init__(self) -> None:
-        _check("WarmUp", "epochs", self.epochs, self.epochs >= 1, "at least 1")
-        sound = self.then is None or isinstance(self.then, Schedule)
-        _check("WarmUp", "then", self.then, sound, "a schedule or None")
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "epochs": EPOCHS,
+        "then": [Schedule, None],
+    }
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""
@@ -216,8 +216,3 @@ NAMED: dict[str, type[Schedule]] = {
 def _half_wave(start: float, end: float, at: float) -> float:
     """From `start` (at 0) to `end` (at 1 and beyond) along half a cosine wave."""
     return end + (start - end) * (1 + math.cos(math.pi * min(at, 1.0))) / 2
-
-
-def _check(schedule: str, name: str, value: object, sound: bool, allowed: str) -> None:
-    if not sound:
-        raise ValueError(f"The '{name}' of {schedule} must be {allowed}. Got {value!r} instead.")

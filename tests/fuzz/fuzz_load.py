@@ -4,7 +4,7 @@
     python tests/fuzz/fuzz_load.py --atheris -runs=100000    # by coverage (pip install atheris)
 
 An input is the file's content, made from the corpus (``tests/data`` and ``tests/fuzz/load``) by
-`mutations`. What loads must predict finite rows without an error, train on, and survive another
+`model_mutations`. What loads must predict finite rows without an error, train on, and survive another
 round. Everything else must be a ValueError that names the file, within seconds and 4 GB. A finding
 ends the run with the input in ``crash-*``.
 """
@@ -28,7 +28,7 @@ from scipy.sparse import issparse
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mutations import mutated
+from model_mutations import mutated
 
 import pymlp
 

@@ -74,7 +74,8 @@ py::object predict_plain(const py::object& coefs, const py::object& intercepts, 
     const bool finite = predict_rows(
         layers, activations_named(activations, n_layers), fitted(loss, n_outputs), n,
         {x.shape(1), static_cast<const T*>(x.data())}, out.mutable_data(), n_threads, bf16, true);
-    return finite ? py::object(std::move(out)) : py::none();
+    const bool sound = finite && kernels<T>().all_finite(n * n_outputs, out.data());
+    return sound ? py::object(std::move(out)) : py::none();
 }
 
 py::object predict_as_is(const py::object& coefs, const py::object& intercepts, const py::array& x,
@@ -105,7 +106,7 @@ void bind_predict_as_is(py::module_& m) {
           py::arg("units"), py::arg("activations"), py::arg("loss"), py::arg("n_layers"),
           py::arg("n_threads"), py::arg("bf16"),
           "Outputs (n, n_units) of the first n_layers of a network of so many units (0: any), or None unless "
-          "parameters and X are plain arrays of one floating-point type and X is finite.");
+          "parameters and X are plain arrays of one floating-point type and X and outputs are finite.");
 }
 
 void bind_loss(py::module_& m) {

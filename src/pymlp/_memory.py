@@ -1,0 +1,52 @@
+"""Memory is counted before it is taken: systems promise more than they have, and kill for it."""
+
+import math
+import os
+from pathlib import Path
+
+SMALL = 2**26  # bytes; for less nobody need be asked
+
+
+def check_memory(n_bytes: int, what: str) -> None:
+    """Raise unless so much memory is there.
+
+    Parameters
+    ----------
+    n_bytes : int
+    what : str
+        What needs it, the subject of the error.
+
+    Raises
+    ------
+    MemoryError
+        If the system would have to give more than it can.
+    """
+    if n_bytes > SMALL and n_bytes > (there := available_memory()):
+        raise MemoryError(f"{what} needs {_size(n_bytes)} of memory, {_size(there)} are there.")
+
+
+def available_memory() -> float:
+    """Count the bytes that this process may still take, as far as the system tells; else inf."""
+    limits = [_of_machine()]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(float(Path(path).read_text()))  # of a container
+        except (OSError, ValueError):  # no such limit, or the word 'max'
+            continue
+    return min(limits)
+
+
+def _of_machine() -> float:
+    try:
+        lines = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
+        kilobytes = {name: float(number) for name, number, *_ in lines}
+        return 1024 * (kilobytes["MemAvailable:"] + kilobytes["SwapFree:"])
+    except (OSError, KeyError, ValueError):  # not Linux
+        try:
+            return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        except (OSError, ValueError, AttributeError):
+            return math.inf
+
+
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:,.1f} GiB"
