@@ -1,6 +1,7 @@
 // Losses, and prediction from NumPy parameters.
 #include <type_traits>
 
+#include "bindings/interrupts.hpp"
 #include "bindings/names.hpp"
 #include "bindings/samples.hpp"
 
@@ -12,21 +13,25 @@ template <class T>
 bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
                   const LossSpec& loss, Index n, const Rows<T>& x, T* predictions, int n_threads, bool bf16,
                   bool only_finite = false) {
-    const py::gil_scoped_release unlocked;
     bf16 = bf16 && std::is_same_v<T, float>;
     if (n <= few_rows && !bf16) {
+        const py::gil_scoped_release unlocked;
         if (only_finite && !kernels<T>().all_finite(n * x.n_features, x.values)) return false;
         predict_few(layers, activations, loss, n, x, predictions);
         return true;
     }
     std::vector<Index> units{layers.front().n_in};
     for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
-    Network<T> network(units, activations, loss);
-    load_layers(network.layers, layers);
-    const Dataset<T> data{n, x};
-    if constexpr (std::is_same_v<T, float>)
-        if (bf16) return predict<Bf16Pair>(network, data, predictions, n_threads, only_finite);
-    return predict<T>(network, data, predictions, n_threads, only_finite);
+    const auto run = [&](const Interrupted& interrupted) {
+        Network<T> network(units, activations, loss);
+        load_layers(network.layers, layers);
+        const Dataset<T> data{n, x};
+        if constexpr (std::is_same_v<T, float>)
+            if (bf16)
+                return predict<Bf16Pair>(network, data, predictions, n_threads, interrupted, only_finite);
+        return predict<T>(network, data, predictions, n_threads, interrupted, only_finite);
+    };
+    return interruptibly(run);
 }
 
 template <class T>
