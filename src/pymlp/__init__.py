@@ -5,6 +5,7 @@ from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
 from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+from ._loading import load
 from ._regressor import MLPRegressor
 
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
@@ -17,6 +18,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "load",
     "plotting",
     "schedules",
     "show_config",

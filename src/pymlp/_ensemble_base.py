@@ -21,9 +21,10 @@ from ._base import BaseMLP
 from ._parallel import Fitted, fit_side_by_side, limited_threads
 from ._parameters import Array
 from ._rows import arithmetic_type, validated
+from ._saving import Savable
 
 
-class Ensemble(MetaEstimatorMixin, BaseEstimator, ABC):
+class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     """Base of the ensembles; use `MLPEnsembleClassifier` or `MLPEnsembleRegressor`."""
 
     estimators_: list[Any]

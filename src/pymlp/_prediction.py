@@ -15,11 +15,12 @@ from ._losses import loss_of_output
 from ._options import EstimatorOptions
 from ._parameters import Array, Parameters
 from ._rows import validated
+from ._saving import Savable
 from ._summary import Summary, summary_of
 from ._tasks import DURING_FIT
 
 
-class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions):
+class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions):
     """The part of the estimators that needs no targets."""
 
     coefs_: list[Array]
@@ -45,9 +46,11 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     def _outputs(self, X: Any) -> Array:
         """Outputs of the network: (n_samples, n_outputs)."""
         self._check_is_fitted()
-        # what was fitted, whatever the parameters have been set to since
-        loss = loss_of_output(self.out_activation_, self._softmax_groups())
-        return self._run(X, self.n_layers_ - 1, loss)
+        return self._run(X, self.n_layers_ - 1, self._output())
+
+    def _output(self) -> _core.Loss:
+        """What was fitted, whatever the parameters have been set to since."""
+        return loss_of_output(self.out_activation_, self._softmax_groups())
 
     def _run(self, X: Any, n_layers: int, loss: _core.Loss) -> Array:
         """Outputs of the first layers: (n_samples, n_units)."""
@@ -67,11 +70,16 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             if outputs is not None:
                 return outputs
         parameters = self._predictive_parameters()
+        X = self._validate_X(X, parameters.coefs[0].dtype)
+        return self._computed(parameters, X, n_layers, loss)
+
+    def _computed(self, parameters: Parameters, X: Any, n_layers: int, loss: _core.Loss) -> Array:
+        """Outputs of the first layers of a network for an X that has been checked."""
         return _core.predict(
             parameters.coefs[:n_layers],
             parameters.intercepts[:n_layers],
-            self._validate_X(X, parameters.coefs[0].dtype),
-            activations,
+            X,
+            self._activations(self.n_layers_ - 2)[:n_layers],
             loss,
             self._threads(),
             self._in_bf16(),

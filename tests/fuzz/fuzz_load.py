@@ -1,0 +1,174 @@
+"""Fuzz `pymlp.load`: whatever a file holds, it loads or is refused with one kind of error.
+
+    python tests/fuzz/fuzz_load.py --runs 100000 --seed 0    # mutations by chance
+    python tests/fuzz/fuzz_load.py --atheris -runs=100000    # by coverage (pip install atheris)
+
+An input is the file's content, made from the corpus (``tests/data`` and ``tests/fuzz/load``) by
+`mutations`. What loads must predict finite rows without an error, train on, and survive another
+round. Everything else must be a ValueError that names the file, within seconds and 4 GB.
+"""
+
+import argparse
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from mutations import mutated
+
+import pymlp
+
+TESTS = Path(__file__).parents[1]
+CORPUS = [
+    *sorted((TESTS / "data").glob("*/*.safetensors")),
+    *sorted((TESTS / "fuzz/load").glob("*")),
+]
+SECONDS = 10  # for one input
+
+
+class Fuzzer:
+    """Loads contents through one file, which it rewrites."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = Path(folder, "model.safetensors")
+        self.outcomes: Counter[str] = Counter()
+        self.slowest = 0.0
+
+    def check(self, content: bytes) -> None:
+        """Load; raises where the loader does not keep its promise."""
+        self.path.write_bytes(content)
+        begin = time.perf_counter()
+        try:
+            est = pymlp.load(self.path)
+        except ValueError as error:
+            if not str(error).startswith(f"'{self.path}' cannot be loaded: "):
+                raise
+            reason = str(error).partition(" cannot be loaded: ")[2]
+            self.outcomes[reason.removeprefix("it is not as pymlp writes it ")[:24]] += 1
+        else:
+            self.outcomes["loaded"] += 1
+            self._use(est)
+        self.slowest = max(self.slowest, time.perf_counter() - begin)
+
+    def _use(self, est: Any) -> None:
+        X = np.linspace(-1, 1, 2 * est.n_features_in_).reshape(2, -1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            y = est.predict(X)
+            if self.outcomes["loaded"] % 8 == 0:
+                repr(est)
+                est.save(self.path)
+                again = pymlp.load(self.path).predict(X)
+                np.testing.assert_array_equal(
+                    *[y.toarray() if issparse(y) else y for y in (y, again)]
+                )
+                # it may have parameters that are wrong only now, as a person could have set them
+                with suppress(ValueError, AttributeError, TypeError, OverflowError):
+                    est.partial_fit(X, y)
+
+
+def guarded() -> None:
+    """Make memory without bounds an end that shows; `by_chance` and libFuzzer do so for a hang."""
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+
+
+def by_chance(runs: int, seed: int) -> Fuzzer:
+    """Mutate the corpus's files, and now and then what came out."""
+    rng = random.Random(seed)
+    corpus = [file.read_bytes() for file in CORPUS]
+    last = corpus[0]
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.path.isdir("/dev/shm") else None
+    ) as folder:
+        fuzzer = Fuzzer(folder)
+        for run in range(runs):
+            content = mutated(
+                last if rng.random() < 0.3 and len(last) < 2**15 else rng.choice(corpus), rng
+            )
+            last = content
+            signal.alarm(SECONDS)
+            try:
+                fuzzer.check(content)
+            except BaseException:
+                Path("crash-load").write_bytes(content)
+                print(f"run {run} of seed {seed}: see crash-load", file=sys.stderr)
+                raise
+        signal.alarm(0)
+    return fuzzer
+
+
+def guided(arguments: list[str]) -> None:
+    """Let libFuzzer choose what to mutate by which lines and branches an input reaches."""
+    import atheris
+
+    for name in ("_loading", "_safetensors", "_values", "_targets", "_parameters", "_optimizers"):
+        module = sys.modules[f"pymlp.{name}"]
+        for value in vars(module).values():
+            if getattr(value, "__module__", None) == module.__name__ and callable(value):
+                _instrument(atheris, value)
+
+    def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+        return mutated(data, random.Random(seed))[:max_size]
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        fuzzer = Fuzzer(folder)
+        atheris.Setup(
+            [sys.argv[0], "-max_len=32768", f"-timeout={SECONDS}", *arguments, *_seeds(folder)],
+            fuzzer.check,
+            custom_mutator=mutate,
+        )
+        atheris.Fuzz()
+
+
+def _instrument(atheris: Any, value: Any) -> None:
+    if isinstance(value, type):
+        for method in vars(value).values():
+            if hasattr(method, "__code__"):
+                atheris.instrument_func(method)
+    elif hasattr(value, "__code__"):
+        atheris.instrument_func(value)
+
+
+def _seeds(folder: str) -> list[str]:
+    """Folder that holds the corpus, which libFuzzer adds to."""
+    seeds = Path(folder, "corpus")
+    seeds.mkdir()
+    for k, file in enumerate(CORPUS):
+        (seeds / f"{k}").write_bytes(file.read_bytes())
+    return [str(seeds)]
+
+
+def main() -> None:
+    """Fuzz as the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--atheris", action="store_true")
+    arguments, others = parser.parse_known_args()
+    guarded()
+    if arguments.atheris:
+        guided(others)
+        return
+    begin = time.perf_counter()
+    fuzzer = by_chance(arguments.runs, arguments.seed)
+    seconds = time.perf_counter() - begin
+    print(f"{arguments.runs} inputs in {seconds:.0f} s, one {fuzzer.slowest:.3f} s, no finding")
+    for outcome, count in fuzzer.outcomes.most_common():
+        print(f"{count:8d}  {outcome}")
+
+
+if __name__ == "__main__":
+    main()
