@@ -1,6 +1,7 @@
 """Multi-layer perceptrons with a scikit-learn estimator on top and C++ kernels underneath."""
 
 from . import _core, callbacks, datasets, plotting, schedules
+from ._checkpoint import Checkpoint
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
@@ -11,6 +12,7 @@ from ._regressor import MLPRegressor
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
 
 __all__ = [
+    "Checkpoint",
     "MLPClassifier",
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",

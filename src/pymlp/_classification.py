@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 
 from ._base import BaseMLP
+from ._checkpoint import Checkpoint
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._labels import LabelsMixin
@@ -44,6 +46,7 @@ class Classifier(LabelsMixin, BaseMLP):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Train from new weights, or with ``warm_start`` from the present ones.
 
@@ -64,6 +67,13 @@ class Classifier(LabelsMixin, BaseMLP):
             Labels of the validation set.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Weights of the validation set. `class_weight` does not apply to it.
+        resume : str, path-like or Checkpoint, default=None
+            File in which the fit stores its state as it goes on, and from which the same call
+            goes on when it is made again: after a crash it ends, to the last bit, as if nothing
+            had happened, and after the fit's end it returns the model at once. A path stands for
+            ``Checkpoint(path)``, which writes every ten seconds. Not for 'lbfgs'. The file is of
+            this fit only: with other data or parameters it is refused. A `random_state` that is
+            no integer is set to that of the file.
 
         Returns
         -------
@@ -74,7 +84,12 @@ class Classifier(LabelsMixin, BaseMLP):
         ------
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
-            estimator is then as it was before the call.
+            estimator is then as it was before the call. If `resume` is a file of another fit, or
+            a damaged one.
+        ImportError
+            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
+        OSError
+            If the file of `resume` cannot be read or written.
 
         Warns
         -----
@@ -89,6 +104,7 @@ class Classifier(LabelsMixin, BaseMLP):
             X_val=X_val,
             y_val=y_val,
             sample_weight_val=sample_weight_val,
+            resume=resume,
         )
 
     @available_if(is_stochastic)

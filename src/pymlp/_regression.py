@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from ._base import BaseMLP
+from ._checkpoint import Checkpoint
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
@@ -40,6 +42,7 @@ class Regressor(TargetsMixin, BaseMLP):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Train from new weights, or with ``warm_start`` from the present ones.
 
@@ -59,6 +62,13 @@ class Regressor(TargetsMixin, BaseMLP):
             Targets of the validation set.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Weights of the validation set.
+        resume : str, path-like or Checkpoint, default=None
+            File in which the fit stores its state as it goes on, and from which the same call
+            goes on when it is made again: after a crash it ends, to the last bit, as if nothing
+            had happened, and after the fit's end it returns the model at once. A path stands for
+            ``Checkpoint(path)``, which writes every ten seconds. Not for 'lbfgs'. The file is of
+            this fit only: with other data or parameters it is refused. A `random_state` that is
+            no integer is set to that of the file.
 
         Returns
         -------
@@ -69,7 +79,12 @@ class Regressor(TargetsMixin, BaseMLP):
         ------
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
-            estimator is then as it was before the call.
+            estimator is then as it was before the call. If `resume` is a file of another fit, or
+            a damaged one.
+        ImportError
+            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
+        OSError
+            If the file of `resume` cannot be read or written.
 
         Warns
         -----
@@ -84,6 +99,7 @@ class Regressor(TargetsMixin, BaseMLP):
             X_val=X_val,
             y_val=y_val,
             sample_weight_val=sample_weight_val,
+            resume=resume,
         )
 
     @available_if(is_stochastic)
