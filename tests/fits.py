@@ -18,10 +18,13 @@ def state_of(model: Any) -> dict[str, Any]:
 
 
 def assert_same_fit(one: Any, other: Any) -> None:
-    a, b = state_of(one), state_of(other)
+    assert_same_state(state_of(one), state_of(other))
+
+
+def assert_same_state(a: dict[str, Any], b: dict[str, Any]) -> None:
     assert sorted(a) == sorted(b)
-    for name in a:
-        assert_same(a[name], b[name], name)
+    for name, value in a.items():
+        assert_same(value, b[name], name)
 
 
 def assert_same(a: Any, b: Any, name: str) -> None:

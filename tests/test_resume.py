@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fits import assert_same, assert_same_fit, state_of
+from fits import assert_same_fit, assert_same_state, state_of
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -247,7 +247,7 @@ def test_the_random_state_goes_on(kind: str, tmp_path: Path) -> None:
     model = build().set_callbacks(CrashAfter(0))
     np.random.random_sample(3)  # noqa: NPY002
     resumed = model.fit(X, LABELS, resume=every_epoch(tmp_path))
-    assert_same(state_of(resumed), whole, "fit")
+    assert_same_state(state_of(resumed), whole)
     np.random.set_state(before)  # noqa: NPY002
 
 

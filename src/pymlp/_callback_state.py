@@ -48,7 +48,7 @@ def restore_callbacks(est: BaseMLP, states: list[Any], arrays: dict[str, Array])
 
 
 def _callbacks(est: BaseMLP) -> list[Callback]:
-    """This fit's copies of the callbacks."""
+    """Copies of the callbacks that the running fit has of its own."""
     fits = [getattr(callback, "_fits", {}) for callback in getattr(est, "_skl_callbacks", [])]
     return [of_fits[id(est)] for of_fits in fits if id(est) in of_fits]
 

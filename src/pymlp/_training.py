@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from ._checkpoint import Resumable
 from ._engine import Engine, Samples
+from ._optimizers import Optimizer
 from ._parallel import warn
 from ._parameters import Array, Parameters
 from ._progress import Progress
@@ -101,8 +102,7 @@ def run_epochs(
         loss, accuracy = engine.run_epoch(train, rows, learning_rate)
         epoch = _measured(est, engine, validation, loss, accuracy)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
-        if est.monitor_gradients:
-            epoch |= engine.monitored()
+        epoch |= engine.monitored() if est.monitor_gradients else {}
 
         counted = {"loss_": loss, "t_": est.t_ + len(rows)}
         if est.ema_decay is not None:
@@ -121,14 +121,7 @@ def run_epochs(
         if not np.isfinite(est.loss_):
             _report_divergence(est, learning_rate)
             return
-        if not stopped and est._no_improvement_count > est.n_iter_no_change:
-            message = (
-                f"{_what_is_followed(est)} did not improve more than tol={est.tol:f} for "
-                f"{est.n_iter_no_change} consecutive epochs."
-            )
-            stopped = optimizer.wants_to_stop(message, bool(est.verbose))
-            if not stopped:
-                est._no_improvement_count = 0
+        stopped = stopped or _wants_to_stop(est, optimizer)
         if checkpoint is not None:
             checkpoint.end_epoch(est, engine, rows, best, has_ended=stopped)
         if stopped:
@@ -152,6 +145,20 @@ def _measured(
     if not np.isfinite(loss):  # the weights kept are not those that were measured
         epoch = dict.fromkeys(epoch, np.nan) | {"loss": loss}
     return epoch
+
+
+def _wants_to_stop(est: "BaseMLP", optimizer: Optimizer) -> bool:
+    """Tell whether there was no progress for too long; the optimizer may ask for patience."""
+    if est._no_improvement_count <= est.n_iter_no_change:
+        return False
+    message = (
+        f"{_what_is_followed(est)} did not improve more than tol={est.tol:f} for "
+        f"{est.n_iter_no_change} consecutive epochs."
+    )
+    stops = optimizer.wants_to_stop(message, bool(est.verbose))
+    if not stops:
+        est._no_improvement_count = 0
+    return stops
 
 
 def _what_is_followed(est: "BaseMLP") -> str:
