@@ -63,12 +63,12 @@ class Regressor(TargetsMixin, BaseMLP):
         sample_weight_val : array-like of shape (n_validation,), default=None
             Weights of the validation set.
         resume : str, path-like or Checkpoint, default=None
-            File in which the fit stores its state as it goes on, and from which the same call
-            goes on when it is made again: after a crash it ends, to the last bit, as if nothing
-            had happened, and after the fit's end it returns the model at once. A path stands for
-            ``Checkpoint(path)``, which writes every ten seconds. Not for 'lbfgs'. The file is of
-            this fit only: with other data or parameters it is refused. A `random_state` that is
-            no integer is set to that of the file.
+            File in which the fit stores its state, and from which the same call goes on. After a
+            crash that ends, to the last bit, as if nothing had happened; after the fit's end it
+            returns the model at once. The file need not exist; one of a fit with other data or
+            parameters is refused. A path stands for ``Checkpoint(path)``, which writes every ten
+            seconds. A `random_state` that is no integer is set to that of the file. Not for
+            'lbfgs'.
 
         Returns
         -------
