@@ -8,6 +8,7 @@ import signal
 import stat
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -141,13 +142,15 @@ def kill_often(path: Path, times: int) -> None:
     begin = time.perf_counter()
     NEW.save(path)
     takes = time.perf_counter() - begin
-    found = []
-    for _ in range(times):
+    found: set[bool] = set()
+    for kill in range(20 * times):
+        if kill >= times and len(found) == 2:  # on a busy machine a child may not get far
+            break
         killed_amid_saving(path, rng.uniform(0, 8 * takes))
         is_old, is_new = holds(path, OLD), holds(path, NEW)
         assert is_old != is_new
-        found.append(is_new)
-    assert {False, True} == set(found)
+        found.add(is_new)
+    assert len(found) == 2
     litter = {name for name in os.listdir(path.parent) if name != path.name}
     assert all(re.fullmatch(r"\.[0-9a-f]{8}\.tmp", name) for name in litter)
 
@@ -155,6 +158,17 @@ def kill_often(path: Path, times: int) -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_kills_amid_saving_leave_a_whole_file(path: Path) -> None:
     kill_often(path, 20)
+
+
+def test_threads_that_save_and_load_one_file(path: Path) -> None:
+    def save_and_load(k: int) -> bool:
+        (OLD if k % 2 else NEW).save(path)
+        found = pymlp.load(path).predict(X)
+        return any(np.array_equal(found, est.predict(X)) for est in (OLD, NEW))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(save_and_load, range(40)))
+    assert os.listdir(path.parent) == ["model"]
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from . import _safetensors
 from ._classifier import MLPClassifier
+from ._core import __version__
 from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._optimizers import N_MOMENTS, Optimizer
 from ._parameters import Array, Parameters
@@ -106,6 +107,13 @@ def _unfitted(model: Any) -> Any:
     if model["class"] not in CLASSES:
         raise ValueError(f"it names the class {model['class']!r}, not among {[*CLASSES]}")
     kind = CLASSES[model["class"]]
+    known = kind._get_param_names()
+    unknown = [name for name in model["parameters"] if name not in known]
+    if unknown:
+        raise ValueError(
+            f"it has the parameters {unknown}, which {kind.__name__} does not know: it may have "
+            f"been written by a newer version of pymlp than this one, {__version__}"
+        )
     values = {}
     for name, value in model["parameters"].items():
         if name == "estimator" and value is not None:
@@ -121,12 +129,12 @@ def _unfitted(model: Any) -> Any:
 
 
 def _set_network(est: Any, arrays: dict[str, Array], model: Any) -> None:
-    weights = _parameters(arrays, "", "_", None)
+    weights = _parameters(arrays, "", "_")
     units = [weights.coefs[0].shape[0], *(c.shape[1] for c in weights.coefs)]
     est.n_features_in_, est.n_outputs_, est.n_layers_ = units[0], units[-1], len(units)
     est.coefs_, est.intercepts_ = weights.coefs, weights.intercepts
     if "averaged_coefs_.0" in arrays:
-        mean = _parameters(arrays, "averaged_", "_", weights)
+        mean = _parameters(arrays, "averaged_", "_")
         est.averaged_coefs_, est.averaged_intercepts_ = mean.coefs, mean.intercepts
     _set_meaning(est, **model["outputs"])
     _set_records(est, arrays, model)
@@ -141,9 +149,12 @@ def _set_network(est: Any, arrays: dict[str, Array], model: Any) -> None:
 
 
 def _parameters(
-    arrays: dict[str, Array], prefix: str, suffix: str, like: Parameters | None
+    arrays: dict[str, Array], prefix: str, suffix: str, like: Parameters | None = None
 ) -> Parameters:
-    """Weights and biases of a network: at least one layer, one floating-point type, finite."""
+    """Weights and biases of a network: at least one layer, one floating-point type, finite.
+
+    With `like`, of its shapes.
+    """
     coefs: list[Array] = []
     intercepts: list[Array] = []
     while f"{prefix}coefs{suffix}.{len(coefs)}" in arrays:
@@ -299,7 +310,7 @@ def _replay(est: Any, X: Array, expected: Array) -> None:
     Instruction sets differ in the last digits. How far these may grow a second look at rows that
     differ as little tells.
     """
-    dtype = est.coefs_[0].dtype
+    dtype = est._predictive_parameters().coefs[0].dtype
     if X.dtype != dtype or X.ndim != 2 or X.shape[1] != est.n_features_in_:
         raise ValueError(f"its rows to be replayed are of {X.dtype} and the shape {X.shape}")
     if not len(X) or not np.isfinite(X).all():

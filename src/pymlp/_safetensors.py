@@ -66,6 +66,8 @@ def write(
             f"'{path}' cannot be written: parameters, names and the like take {n_bytes} bytes, and "
             f"a file has room for {MAX_HEADER}."
         )
+    if content[8 : DIGEST.start] != START:  # rather no file than one that cannot be read
+        raise RuntimeError("This version of safetensors writes headers in another order.")
     _replace(path, content[: DIGEST.start] + _checksum(content) + content[DIGEST.stop :])
 
 
@@ -95,8 +97,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     _require_safetensors()
     from safetensors import deserialize
 
+    path = Path(path)
     with refusing(path):
-        content = _content(Path(path))
+        content = _content(path)
         n_bytes = int.from_bytes(content[:8], "little")
         header = _parsed(content[8 : 8 + n_bytes].decode())
         description = _parsed(header["__metadata__"]["pymlp"])
@@ -151,7 +154,7 @@ def _replace(path: Path, content: bytes) -> None:
 
     Killed amid that, it leaves a file ``.????????.tmp`` beside.
     """
-    path = path.resolve()  # of a link
+    path = Path(os.path.realpath(path))  # what a link leads to
     temporary = path.with_name(f".{token_hex(4)}.tmp")  # the same disk: a rename suffices
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

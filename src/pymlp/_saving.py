@@ -105,10 +105,9 @@ def described(
         As in `Savable.save`.
     """
     check_is_fitted(est)
-    kind = _class_name(est)
     check_parameters(est)
-    model = {"class": kind, "parameters": _parameters(est), **_feature_names(est)}
     arrays: dict[str, Array] = {}
+    model = {"class": _class_name(est), "parameters": _parameters(est), **_feature_names(est)}
     if hasattr(est, "estimators_"):
         model["members"] = []
         for k, member in enumerate(est.estimators_):
@@ -116,31 +115,22 @@ def described(
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             model["members"].append(description)
         return arrays, model
-    weights = est._fitted_parameters()
-    arrays = _named(weights, "", "_")
-    model["outputs"] = {"activation": est.out_activation_, **_meaning(est)}
+    arrays |= _named(est._fitted_parameters(), "", "_")
     if hasattr(est, "averaged_coefs_"):
         arrays |= _named(est._predictive_parameters(), "averaged_", "_")
-    model["counts"] = {name: int(getattr(est, name)) for name in COUNTS if hasattr(est, name)}
-    measures = {name: getattr(est, name) for name in MEASURES if hasattr(est, name)}
-    model["measures"] = {n: v if v is None else encoded(float(v)) for n, v in measures.items()}
-    if hasattr(est, "_goal"):
-        model["goal"] = [*est._goal]
-    for name in RECORDS:
-        if getattr(est, name, None) is not None:
-            arrays[name] = _record(getattr(est, name), name)
-    model["history"] = list(est.history_)  # the order of the columns
-    for name, column in est.history_.items():
-        arrays[f"history_.{name}"] = _record(column, f"history_[{name!r}]")
     if hasattr(est, "_optimizer"):
         model["optimizer"], moments = _described_optimizer(est, est._optimizer, optimizer)
         arrays |= moments
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite to be saved. Got infinity or NaN.")
+    records, described_records = _described_records(est)
+    arrays |= records
+    model |= described_records
+    model["outputs"] = {"activation": est.out_activation_, **_meaning(est)}
     if "transform" in getattr(est, "_sklearn_output_config", {}):
         model["set_output"] = est._sklearn_output_config["transform"]
-    for name, array in arrays.items():
-        if not (name in RECORDS or name.startswith("history_.") or np.isfinite(array).all()):
-            raise ValueError(f"{name} must be finite to be saved. Got infinity or NaN.")
-    arrays["replay.X"] = replayed_rows(weights)
+    arrays["replay.X"] = replayed_rows(est._predictive_parameters())
     arrays["replay.outputs"] = replayed(est, arrays["replay.X"])
     return arrays, model
 
@@ -228,6 +218,23 @@ def _named(parameters: Parameters, prefix: str, suffix: str) -> dict[str, Array]
     }
 
 
+def _described_records(est: Any) -> tuple[dict[str, Array], dict[str, Any]]:
+    """What a fit has counted and measured."""
+    measures = {name: getattr(est, name) for name in MEASURES if hasattr(est, name)}
+    description = {
+        "counts": {name: int(getattr(est, name)) for name in COUNTS if hasattr(est, name)},
+        "measures": {n: v if v is None else encoded(float(v)) for n, v in measures.items()},
+        "history": list(est.history_),  # the order of the columns
+    }
+    if hasattr(est, "_goal"):
+        description["goal"] = [*est._goal]
+    lists = {name: getattr(est, name, None) for name in RECORDS}
+    arrays = {name: _record(values, name) for name, values in lists.items() if values is not None}
+    for name, column in est.history_.items():
+        arrays[f"history_.{name}"] = _record(column, f"history_[{name!r}]")
+    return arrays, description
+
+
 def _record(values: Any, name: str) -> Array:
     record = np.asarray(values)
     if record.ndim != 1 or record.dtype.kind not in "fiub":
@@ -240,7 +247,7 @@ def _described_optimizer(
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     if wanted is None:
         wanted = state.is_pickled or est.warm_start == "full"
-    if not wanted:
+    if not wanted or not state.matches(state.solver, est.coefs_):  # weights were set by hand
         state = state.without_moments()
     try:
         rates = encoded(list(state.rates))

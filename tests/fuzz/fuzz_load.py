@@ -32,11 +32,10 @@ from mutations import mutated
 import pymlp
 
 TESTS = Path(__file__).parents[1]
-CORPUS = [
-    *sorted((TESTS / "data").glob("*/*.safetensors")),
-    *sorted((TESTS / "fuzz/load").glob("*")),
-]
+SOUND = sorted((TESTS / "data").glob("*/*.safetensors"))
+CORPUS = [*SOUND, *sorted((TESTS / "fuzz/load").glob("*"))]
 SECONDS = 10  # for one input
+MAX_SIZE = 2**15
 
 
 class Fuzzer:
@@ -80,25 +79,30 @@ class Fuzzer:
                     est.partial_fit(X, y)
 
 
+def temporary_folder() -> Any:
+    """Folder for the file, in memory where there is such a place."""
+    return tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
 def guarded() -> None:
     """Make memory without bounds an end that shows; `by_chance` and libFuzzer do so for a hang."""
     resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
 
 
-def by_chance(runs: int, seed: int) -> Fuzzer:
+def by_chance(runs: int, seed: int, seconds: float = np.inf) -> Fuzzer:
     """Mutate the corpus's files, and now and then what came out."""
+    end = time.monotonic() + seconds
     rng = random.Random(seed)
-    corpus = [file.read_bytes() for file in CORPUS]
-    last = corpus[0]
-    with tempfile.TemporaryDirectory(
-        dir="/dev/shm" if os.path.isdir("/dev/shm") else None
-    ) as folder:
+    sound, corpus = ([file.read_bytes() for file in files] for files in (SOUND, CORPUS))
+    content = corpus[0]
+    with temporary_folder() as folder:
         fuzzer = Fuzzer(folder)
         for run in range(runs):
-            content = mutated(
-                last if rng.random() < 0.3 and len(last) < 2**15 else rng.choice(corpus), rng
-            )
-            last = content
+            if time.monotonic() > end:
+                break
+            if rng.random() < 0.7 or len(content) > MAX_SIZE:
+                content = rng.choice(rng.choice([sound, sound, sound, corpus]))
+            content = mutated(content, rng)
             signal.alarm(SECONDS)
             try:
                 fuzzer.check(content)
@@ -123,10 +127,16 @@ def guided(arguments: list[str]) -> None:
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         return mutated(data, random.Random(seed))[:max_size]
 
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+    with temporary_folder() as folder:
         fuzzer = Fuzzer(folder)
         atheris.Setup(
-            [sys.argv[0], "-max_len=32768", f"-timeout={SECONDS}", *arguments, *_seeds(folder)],
+            [
+                sys.argv[0],
+                f"-max_len={MAX_SIZE}",
+                f"-timeout={SECONDS}",
+                *arguments,
+                *_seeds(folder),
+            ],
             fuzzer.check,
             custom_mutator=mutate,
         )
@@ -155,6 +165,7 @@ def main() -> None:
     """Fuzz as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=500.0, help="at most, by chance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--atheris", action="store_true")
     arguments, others = parser.parse_known_args()
@@ -163,9 +174,10 @@ def main() -> None:
         guided(others)
         return
     begin = time.perf_counter()
-    fuzzer = by_chance(arguments.runs, arguments.seed)
+    fuzzer = by_chance(arguments.runs, arguments.seed, arguments.seconds)
     seconds = time.perf_counter() - begin
-    print(f"{arguments.runs} inputs in {seconds:.0f} s, one {fuzzer.slowest:.3f} s, no finding")
+    runs = fuzzer.outcomes.total()
+    print(f"{runs} inputs in {seconds:.0f} s, the slowest {fuzzer.slowest:.3f} s, no finding")
     for outcome, count in fuzzer.outcomes.most_common():
         print(f"{count:8d}  {outcome}")
 
