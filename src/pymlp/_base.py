@@ -13,7 +13,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
-from ._checkpoint import Checkpoint, Resumable
+from ._checkpoint import Checkpoint, Resumable, resumable
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._initializers import initialize
@@ -173,7 +173,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     ) -> Self:
         with self._all_or_nothing():
             self._check_options()
-            checkpoint = self._checkpoint(resume)
+            checkpoint = resumable(resume, self.solver)
             if incremental and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             if (X_val is None) != (y_val is None):
@@ -230,22 +230,6 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             self._end_fit(engine, best)
             tasks.end_fit()
         return self
-
-    def _checkpoint(self, resume: Any) -> Resumable | None:
-        """What ``fit``'s parameter `resume` says."""
-        if resume is None:
-            return None
-        if not isinstance(resume, (str, os.PathLike, Checkpoint)):
-            raise ValueError(
-                "The 'resume' parameter of fit must be a path, a Checkpoint or None. "
-                f"Got {resume!r} instead."
-            )
-        if self.solver == "lbfgs":
-            raise ValueError(
-                "The 'resume' parameter of fit needs a stochastic solver: the memory of "
-                "solver='lbfgs' lies within SciPy, where no checkpoint can reach it."
-            )
-        return Resumable(resume)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -296,6 +296,23 @@ class Resumable:
         self._time, self._epoch = time.monotonic(), est.n_iter_
 
 
+def resumable(resume: Any, solver: str) -> Resumable | None:
+    """What ``fit``'s parameter `resume` says."""
+    if resume is None:
+        return None
+    if not isinstance(resume, (str, os.PathLike, Checkpoint)):
+        raise ValueError(
+            "The 'resume' parameter of fit must be a path, a Checkpoint or None. "
+            f"Got {resume!r} instead."
+        )
+    if solver == "lbfgs":
+        raise ValueError(
+            "The 'resume' parameter of fit needs a stochastic solver: the memory of "
+            "solver='lbfgs' lies within SciPy, where no checkpoint can reach it."
+        )
+    return Resumable(resume)
+
+
 def _named(name: str, parameters: Parameters) -> dict[str, Array]:
     arrays = {f"{name}.coefs.{k}": c for k, c in enumerate(parameters.coefs)}
     return arrays | {f"{name}.intercepts.{k}": b for k, b in enumerate(parameters.intercepts)}

@@ -11,7 +11,8 @@ namespace pymlp {
 
 namespace py = pybind11;
 
-// Ends the calls of those threads that watch it, for good: between two mini-batches or blocks of rows, or before they begin.
+// Ends the calls of those threads that watch it, for good: between two mini-batches or blocks of rows, or
+// before they begin.
 class StopFlag {
   public:
     void set() { set_ = true; }
@@ -34,8 +35,8 @@ inline bool on_main_thread() {
     return threading.attr("current_thread")().is(threading.attr("main_thread")());
 }
 
-// Calls run(interrupted) without the GIL and returns its result; throws what a signal's handler has raised, or a
-// KeyboardInterrupt.
+// Calls run(interrupted) without the GIL and returns its result; throws what a signal's handler has raised,
+// or a KeyboardInterrupt.
 template <class F>
 auto interruptibly(F run) {
     const StopFlag* flag = StopFlag::watched();
