@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,11 @@ RNG = np.random.RandomState(0)
 X = RNG.randn(120, 6)
 LABELS = RNG.randint(3, size=120)
 TARGETS = np.column_stack([X[:, 0] * X[:, 1], np.sin(X[:, 2])]) + 0.1 * RNG.randn(120, 2)
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 class CrashError(Exception):
@@ -440,7 +446,7 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be loaded"):
         load(tmp_path / "fit")
     with pytest.raises(FileNotFoundError):
-        model.fit(X, LABELS, resume=tmp_path / "nowhere" / "fit")
+        model.fit(X, LABELS, resume=Checkpoint(tmp_path / "nowhere" / "fit", every=9))
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from ._scoring import Validation
 
 # what a fit counts and compares; an attribute that a fit does not have is left out
-COUNTED = (
-    *("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count"),
-    *("loss_", "best_loss_", "best_validation_score_"),
-)
+COUNTS = ("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count")
+MEASURES = ("loss_", "best_loss_", "best_validation_score_")
+COUNTED = (*COUNTS, *MEASURES)
 RECORDS = ("loss_curve_", "validation_scores_")  # a number an epoch
 
 
@@ -104,6 +104,8 @@ class Resumable:
         try:
             self._arrays, description = _safetensors.read(self._path)
         except FileNotFoundError:
+            if not Path(self._path).parent.is_dir():  # then there will be no file, either
+                raise
             return
         with _safetensors.refusing(self._path):
             if not isinstance(description.get("fit"), dict):
@@ -191,7 +193,7 @@ class Resumable:
         optimizer.moments = [self._taken(f"moment.{k}", like) for k in range(n_moments)]
         optimizer.steps, optimizer.epochs = int(state["steps"]), int(state["epochs"])
         optimizer.learning_rate = float(state["learning_rate"])
-        counted = decoded(state["counted"])
+        counted = _checked_counts(decoded(state["counted"]), est.max_iter)
         engine.load(int(counted.get("n_averaged_", 0)))
         if best is not None:
             best[:] = [self._taken(f"best.{k}", kept) for k, kept in enumerate(best)]
@@ -294,6 +296,17 @@ class Resumable:
         description = {"pymlp": _core.__version__, "fit": state}
         _safetensors.write(self._path, arrays | of_callbacks, description)
         self._time, self._epoch = time.monotonic(), est.n_iter_
+
+
+def _checked_counts(counted: Any, max_iter: int) -> dict[str, Any]:
+    """Numbers that a fit counts, as a file holds them."""
+    for name, value in counted.items():
+        kinds = (int,) if name in COUNTS else (float, type(None))
+        if name not in COUNTED or type(value) not in kinds:
+            raise ValueError(f"it holds {value!r} as {name}")
+    if not 0 < counted["n_iter_"] <= max_iter:
+        raise ValueError(f"it is of epoch {counted['n_iter_']} of {max_iter}")
+    return dict(counted)
 
 
 def resumable(resume: Any, solver: str) -> Resumable | None:

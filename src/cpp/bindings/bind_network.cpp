@@ -22,7 +22,7 @@ bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Act
     }
     std::vector<Index> units{layers.front().n_in};
     for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
-    const auto run = [&](const Interrupted& interrupted) {
+    return interruptibly([&](const Interrupted& interrupted) {
         Network<T> network(units, activations, loss);
         load_layers(network.layers, layers);
         const Dataset<T> data{n, x};
@@ -30,8 +30,7 @@ bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Act
             if (bf16)
                 return predict<Bf16Pair>(network, data, predictions, n_threads, interrupted, only_finite);
         return predict<T>(network, data, predictions, n_threads, interrupted, only_finite);
-    };
-    return interruptibly(run);
+    });
 }
 
 template <class T>

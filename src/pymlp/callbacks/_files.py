@@ -104,7 +104,8 @@ class ModelCheckpoint(FileCallback):
     Notes
     -----
     As Keras's callback, without ``verbose``, ``save_weights_only`` and
-    ``initial_value_threshold``; ``every`` counts epochs, ``save_freq`` mini-batches.
+    ``initial_value_threshold``; ``every`` counts epochs, ``save_freq`` mini-batches. For a fit that
+    goes on after a crash, as with Keras's ``BackupAndRestore``, see `pymlp.Checkpoint`.
 
     Examples
     --------
