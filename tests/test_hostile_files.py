@@ -26,7 +26,7 @@ def load(content: bytes, folder: Path) -> Any:
     path = folder / "model.safetensors"
     path.write_bytes(content)
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
         return pymlp.load(path)
     except ValueError as error:
@@ -35,7 +35,7 @@ def load(content: bytes, folder: Path) -> Any:
             raise AssertionError(str(error)) from error
         raise
     finally:
-        assert time.perf_counter() - begin < 5
+        assert time.process_time() - begin < 5  # no speed, but the end of a file of a few KB
         assert tracemalloc.get_traced_memory()[1] < 2**23 + 40 * len(content)
         tracemalloc.stop()
 
@@ -306,6 +306,7 @@ def claim(key: str, value: Any) -> Change:
         (fill("coefs_.0", 1000.0), "its network does not give the outputs that it gave before"),
         (fill("replay.X", np.nan), "its rows to be replayed are none, or not finite"),
         (fill("replay.outputs", 1000.0), "its network does not give the outputs"),
+        (fill("replay.X", 1.7e308), "its network does not give the outputs"),
         (lambda parts: parts.tensors.append(["x", "F64", [1], b"\0" * 8]), "do not belong"),
         (lambda parts: parts.tensors.pop(), "KeyError"),
     ],
