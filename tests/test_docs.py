@@ -21,6 +21,7 @@ MODULES = [
     "pymlp._classifier",
     "pymlp._config",
     "pymlp._ensemble",
+    "pymlp._checkpoint",
     "pymlp._loading",
     "pymlp._prediction",
     "pymlp._regressor",
@@ -36,6 +37,7 @@ MODULES = [
     *sorted({getattr(pymlp.plotting, name).__module__ for name in pymlp.plotting.__all__}),
 ]
 DOCUMENTED = [
+    pymlp.Checkpoint,
     pymlp.MLPClassifier,
     pymlp.MLPEnsembleClassifier,
     pymlp.MLPEnsembleRegressor,

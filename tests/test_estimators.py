@@ -4,11 +4,7 @@ import inspect
 import multiprocessing
 import os
 import pickle
-import signal
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -272,46 +268,6 @@ def test_weights_set_by_hand_are_used(name: str) -> None:
     model.coefs_[-1][...] = 0  # also in place
     model.intercepts_[-1][...] = [-1, 9, 2][: model.n_outputs_]
     assert set(model.predict(X)) == {1 if name == "MLPClassifier" else -1}
-
-
-# Ends that nobody planned
-
-
-@contextmanager
-def interrupt_after(seconds: float) -> Iterator[None]:
-    """What Ctrl-C does, some seconds from now."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        yield
-    except KeyboardInterrupt:
-        pytest.fail("the interrupt left fit")  # pytest itself would stop the whole run
-    finally:
-        timer.cancel()
-
-
-@EVERY_ESTIMATOR
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_an_interrupt_between_epochs_keeps_the_model(early_stopping: bool, name: str) -> None:
-    model = build(name, max_iter=300_000, n_iter_no_change=np.inf, early_stopping=early_stopping)
-    with interrupt_after(0.5), pytest.warns(UserWarning, match=r"Training interrupted by user\."):
-        model.fit(X, target(name))
-    assert 0 < model.n_iter_ < 300_000
-    assert len(model.loss_curve_) in {model.n_iter_, model.n_iter_ - 1}
-    assert np.isfinite(weights(model)).all()
-    assert model.predict(X).shape == (200,)
-
-
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_an_interrupt_within_an_epoch_keeps_the_model(n_threads: int) -> None:
-    """On two cores this first epoch, 1.3e12 floating-point operations, takes seconds."""
-    many = np.tile(X.astype(np.float32), (1000, 8))
-    clf = MLPClassifier((1000, 1000), batch_size=50, max_iter=1, n_threads=n_threads)
-    with interrupt_after(1.0), pytest.warns(UserWarning, match=r"Training interrupted by user\."):
-        clf.fit(many, np.tile(LABELS, 1000))
-    assert clf.n_iter_ == 0
-    assert np.isfinite(weights(clf)).all()
-    assert clf.predict(many[:3]).shape == (3,)
 
 
 # Threads and processes

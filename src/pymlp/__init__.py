@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from . import _core, callbacks, datasets, plotting, schedules
+from ._checkpoint import Checkpoint
 from ._classifier import MLPClassifier
 from ._config import show_config
 from ._core import __version__
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _core.isa()  # a wrong PYMLP_ISA is an error at import, not in the middle of a fit
 
 __all__ = [
+    "Checkpoint",
     "MLPClassifier",
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",

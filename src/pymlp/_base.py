@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 
+from ._checkpoint import Checkpoint, Resumable, resumable
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._initializers import initialize
@@ -25,7 +27,7 @@ from ._progress import Progress
 from ._rows import arithmetic_type, checked_weight, converted, naming, validated
 from ._scoring import Validation, goal
 from ._tasks import DURING_FIT, Tasks
-from ._training import hold_out, run_epochs
+from ._training import drop_uncounted, hold_out, record_lengths, run_epochs
 
 
 class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
@@ -167,12 +169,14 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
         incremental: bool = False,
     ) -> Self:
         with self._all_or_nothing():
             if incremental:
                 self._validate_changed_params()
             self._check_options()
+            checkpoint = resumable(resume, self.solver)
             if incremental and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             if (X_val is None) != (y_val is None):
@@ -180,7 +184,9 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             if sample_weight_val is not None and X_val is None:
                 raise ValueError("sample_weight_val needs X_val and y_val.")
             tasks = Tasks(self, X, y, sample_weight, silent=incremental)
-            train, weight = self._prepare(X, y, sample_weight, incremental=incremental)
+            train, weight = self._prepare(
+                X, y, sample_weight, incremental=incremental, checkpoint=checkpoint
+            )
             validation = None
             if X_val is not None:
                 dtype = self.coefs_[0].dtype
@@ -193,7 +199,15 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 validation = Validation.held_out(self, plain, X, y, held_out)
             engine = self._new_engine(len(rows))
             best = [p.copy() for p in engine.kept()] if self._stops_early() else None
+            self.n_iter_ = 0
+            if checkpoint is not None:
+                rows = checkpoint.begin(
+                    self, engine, rows, best, train=train, validation=validation
+                )
+            lengths = record_lengths(self)
             tasks.begin_fit()
+            if checkpoint is not None:
+                checkpoint.restore_callbacks(self)
             try:
                 with Progress(self, incremental=incremental) as progress:
                     if self.solver == "lbfgs":
@@ -209,8 +223,10 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                             tasks=tasks,
                             progress=progress,
                             incremental=incremental,
+                            checkpoint=checkpoint,
                         )
             except KeyboardInterrupt:
+                drop_uncounted(self, lengths)
                 warn("Training interrupted by user.", stacklevel=4)
                 if self.solver != "lbfgs":  # there the engine may be amid a line search
                     engine.keep()
@@ -239,7 +255,13 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             current.assign(kept)
 
     def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        checkpoint: Resumable | None,
     ) -> tuple[Samples, Array | None]:
         """Validate the training set; set the attributes that a fit starts from.
 
@@ -267,6 +289,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         self.n_layers_ = len(units)
         self.out_activation_ = self._engine_loss().output
         self._random_state = check_random_state(self.random_state)
+        if checkpoint is not None:
+            checkpoint.seed(self._random_state)
         if not self._stops_early():
             self.__dict__.pop("best_epoch_", None)  # a callback's
         if first_pass:

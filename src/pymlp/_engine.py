@@ -78,14 +78,19 @@ class Engine:
         self._trainer = trainer_class(
             units, activations=activations, solver=solver, n_threads=n_threads, **options
         )
-        self._trainer.load_parameters(coefs, parameters.intercepts)
-        if average is not None:
-            self._trainer.load_average(average.coefs, average.intercepts)
-        self._trainer.averaged_steps = averaged_steps
-        self._trainer.steps = optimizer.steps
         self._rejected = False
-        loads = (self._trainer.load_first_moments, self._trainer.load_second_moments)
-        for load, moment in zip(loads, optimizer.moments, strict=False):
+        self.load(averaged_steps)
+
+    def load(self, averaged_steps: int) -> None:
+        """Start from what parameters, their average and the optimizer hold now."""
+        trainer = self._trainer
+        trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+        if self.average is not None:
+            trainer.load_average(self.average.coefs, self.average.intercepts)
+        trainer.averaged_steps = averaged_steps
+        trainer.steps = self.optimizer.steps
+        loads = (trainer.load_first_moments, trainer.load_second_moments)
+        for load, moment in zip(loads, self.optimizer.moments, strict=False):
             load(moment.coefs, moment.intercepts)
 
     def run_epoch(
@@ -126,6 +131,19 @@ class Engine:
     def averaged_steps(self) -> int:
         """Mini-batches that the average has followed."""
         return self._trainer.averaged_steps
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches that the optimizer has done."""
+        return self._trainer.steps
+
+    def moments(self) -> list[Parameters]:
+        """Copy the optimizer's moments."""
+        moments = [self.parameters.empty() for _ in range(N_MOMENTS[self.optimizer.solver])]
+        stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
+        for store, moment in zip(stores, moments, strict=False):
+            store(moment.coefs, moment.intercepts)
+        return moments
 
     def keep(self) -> bool:
         """Write the trainer's parameters into ours, unless one of them is not finite."""

@@ -13,7 +13,7 @@ from ._parameters import Array, Parameters
 from ._progress import Progress
 from ._scoring import Validation
 from ._tasks import Tasks
-from ._training import NOT_FINITE, record
+from ._training import NOT_FINITE, count_epoch
 
 if TYPE_CHECKING:
     from ._base import BaseMLP
@@ -82,7 +82,6 @@ def run_lbfgs(
     progress : Progress
         Told of each iteration.
     """
-    est.n_iter_ = 0
     objective = Objective(engine, train)
     stopped = False
 
@@ -91,11 +90,12 @@ def run_lbfgs(
         return objective(packed)
 
     def end_iteration(intermediate_result: OptimizeResult) -> None:
-        est.n_iter_ += 1
         engine.assign(unpack(intermediate_result.x, engine.parameters))
-        est.loss_ = float(intermediate_result.fun)
-        metrics = validation.metrics(est, engine, est.loss_) if validation else {}
-        record(est, {"loss": est.loss_, **metrics}, progress)
+        loss = float(intermediate_result.fun)
+        metrics = validation.metrics(est, engine, loss) if validation else {}
+        epoch = {"loss": loss, **metrics}
+        count_epoch(est, epoch, {"loss_": loss})
+        progress.report(epoch)
         nonlocal stopped
         stopped = tasks.end_epoch()
         if stopped:

@@ -89,11 +89,10 @@ class Parameters:
         return Parameters([c.copy() for c in self.coefs], [b.copy() for b in self.intercepts])
 
     def assign(self, other: "Parameters") -> None:
-        """Copy the values of ``other`` into these arrays."""
-        for mine, theirs in zip(
-            self.coefs + self.intercepts, other.coefs + other.intercepts, strict=True
-        ):
-            np.copyto(mine, theirs)
+        """Put copies of the other's arrays into these lists."""
+        copies = other.copy()
+        # at once: where an interrupt comes between two arrays they belong together
+        self.coefs[:], self.intercepts[:] = copies.coefs, copies.intercepts
 
 
 def _real(values: Any, name: str) -> Array:

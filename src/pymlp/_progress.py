@@ -49,11 +49,13 @@ class Progress:
         self._n_epochs = 1 if incremental else est.max_iter
         self._live: LiveLine | None = None
         self._start = 0.0
+        self._first = 0
         self._first_rate: float | None = None
         self._values: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self._start = time.perf_counter()
+        self._first = self._est.n_iter_  # of a resumed fit
         if self._est.verbose and self._n_epochs > 1:
             self._live = _live_line(self._est, f"{self._unit} 0/{self._n_epochs}")
         return self
@@ -77,7 +79,7 @@ class Progress:
             if name.startswith("val_") or (name == "learning_rate" and rate != self._first_rate)
         }
         n = self._est.n_iter_
-        left = (time.perf_counter() - self._start) * (self._n_epochs - n) / n
+        left = (time.perf_counter() - self._start) * (self._n_epochs - n) / (n - self._first)
         if self._live is not None:
             self._show(n, f"max {_duration(left)} left")
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from ._base import BaseMLP
+from ._checkpoint import Checkpoint
 from ._core import Loss
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
@@ -41,6 +43,7 @@ class Regressor(TargetsMixin, BaseMLP):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Train from new weights, or with ``warm_start`` from the present ones.
 
@@ -60,6 +63,13 @@ class Regressor(TargetsMixin, BaseMLP):
             Targets of the validation set.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Weights of the validation set.
+        resume : str, path-like or Checkpoint, default=None
+            File in which the fit stores its state, and from which the same call goes on. After a
+            crash that ends, to the last bit, as if nothing had happened; after the fit's end it
+            returns the model at once. The file need not exist; one of a fit with other data or
+            parameters is refused. A path stands for ``Checkpoint(path)``, which writes every ten
+            seconds. A `random_state` that is no integer is set to that of the file. Not for
+            'lbfgs'.
 
         Returns
         -------
@@ -70,7 +80,12 @@ class Regressor(TargetsMixin, BaseMLP):
         ------
         ValueError
             If a parameter or the data are not valid, or if the first epoch diverges. The
-            estimator is then as it was before the call.
+            estimator is then as it was before the call. If `resume` is a file of another fit, or
+            a damaged one.
+        ImportError
+            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
+        OSError
+            If the file of `resume` cannot be read or written.
         MemoryError
             If there is less memory than the network needs.
 
@@ -87,6 +102,7 @@ class Regressor(TargetsMixin, BaseMLP):
             X_val=X_val,
             y_val=y_val,
             sample_weight_val=sample_weight_val,
+            resume=resume,
         )
 
     @available_if(is_stochastic)

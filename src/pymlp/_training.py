@@ -1,13 +1,15 @@
 """The epochs of a fit: validation split, progress, early stopping and divergence."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
+from ._checkpoint import Resumable
 from ._engine import Engine, Samples
+from ._optimizers import Optimizer
 from ._parallel import warn
 from ._parameters import Array, Parameters
 from ._progress import Progress
@@ -60,6 +62,7 @@ def run_epochs(
     tasks: Tasks,
     progress: Progress,
     incremental: bool,
+    checkpoint: Resumable | None,
 ) -> None:
     """Train until the estimator's rules say stop, and set its fitted attributes.
 
@@ -80,50 +83,49 @@ def run_epochs(
         Told of each epoch.
     incremental : bool
         One epoch only, as partial_fit does.
+    checkpoint : Resumable or None
+        Told of each epoch; may have brought the estimator to the end of some.
     """
+    if checkpoint is not None and checkpoint.has_ended:
+        return
     optimizer = engine.optimizer
     # a schedule is planned over all epochs of a fit, and of those before it that it goes on from
-    n_epochs = est.max_iter if incremental else optimizer.epochs + est.max_iter
-    est.n_iter_ = 0
-    for _ in range(1 if incremental else est.max_iter):
+    n_epochs = est.max_iter
+    if not incremental:
+        n_epochs += optimizer.epochs - est.n_iter_
+    for _ in range(est.n_iter_, 1 if incremental else est.max_iter):
         start = time.perf_counter()
         if est.shuffle:
             rows = est._random_state.permutation(rows)  # draws what scikit-learn's shuffle draws
         tasks.begin_epoch()
         learning_rate = optimizer.begin_epoch(n_epochs)
-        est.loss_, accuracy = engine.run_epoch(train, rows, learning_rate)
-        est.n_iter_ += 1
-        est.t_ += len(rows)
-        if est.ema_decay is not None:
-            est.n_averaged_ = engine.averaged_steps
-        est.loss_curve_.append(est.loss_)
-        epoch = _measured(est, engine, validation, accuracy)
+        loss, accuracy = engine.run_epoch(train, rows, learning_rate)
+        epoch = _measured(est, engine, validation, loss, accuracy)
         epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
-        if est.monitor_gradients:
-            epoch |= engine.monitored()
-        record(est, epoch, progress)
+        epoch |= engine.monitored() if est.monitor_gradients else {}
 
+        counted = {"loss_": loss, "t_": est.t_ + len(rows)}
+        if est.ema_decay is not None:
+            counted["n_averaged_"] = engine.averaged_steps
+        est.loss_curve_.append(loss)
         if best is None:
-            _follow_loss(est)
+            counted |= _follow_loss(est, loss)
         else:
-            _follow_validation(est, epoch, engine, best)
+            counted |= _follow_validation(est, epoch, engine, best)
         if optimizer.rises(n_epochs):
-            est._no_improvement_count = 0  # little can be seen of steps that are still small
+            counted["_no_improvement_count"] = 0  # little can be seen of steps still small
+        count_epoch(est, epoch, counted)
+        progress.report(epoch)
         optimizer.end_epoch(est.t_)
         stopped = tasks.end_epoch()
         if not np.isfinite(est.loss_):
             _report_divergence(est, learning_rate)
             return
+        stopped = stopped or _wants_to_stop(est, optimizer)
+        if checkpoint is not None:
+            checkpoint.end_epoch(est, engine, rows, best, has_ended=stopped)
         if stopped:
             return
-        if est._no_improvement_count > est.n_iter_no_change:
-            message = (
-                f"{_what_is_followed(est)} did not improve more than tol={est.tol:f} for "
-                f"{est.n_iter_no_change} consecutive epochs."
-            )
-            if optimizer.wants_to_stop(message, bool(est.verbose)):
-                return
-            est._no_improvement_count = 0
     if not incremental:
         warn(
             f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
@@ -134,15 +136,29 @@ def run_epochs(
 
 
 def _measured(
-    est: "BaseMLP", engine: Engine, validation: Validation | None, accuracy: float
+    est: "BaseMLP", engine: Engine, validation: Validation | None, loss: float, accuracy: float
 ) -> dict[str, float]:
     """Losses and scores of the epoch that has ended."""
-    epoch = {"loss": est.loss_, **est._training_metrics(accuracy)}
+    epoch = {"loss": loss, **est._training_metrics(accuracy)}
     if validation is not None:
-        epoch |= validation.metrics(est, engine, est.loss_)
-    if not np.isfinite(est.loss_):  # the weights kept are not those that were measured
-        epoch = dict.fromkeys(epoch, np.nan) | {"loss": est.loss_}
+        epoch |= validation.metrics(est, engine, loss)
+    if not np.isfinite(loss):  # the weights kept are not those that were measured
+        epoch = dict.fromkeys(epoch, np.nan) | {"loss": loss}
     return epoch
+
+
+def _wants_to_stop(est: "BaseMLP", optimizer: Optimizer) -> bool:
+    """Tell whether there was no progress for too long; the optimizer may ask for patience."""
+    if est._no_improvement_count <= est.n_iter_no_change:
+        return False
+    message = (
+        f"{_what_is_followed(est)} did not improve more than tol={est.tol:f} for "
+        f"{est.n_iter_no_change} consecutive epochs."
+    )
+    stops = optimizer.wants_to_stop(message, bool(est.verbose))
+    if not stops:
+        est._no_improvement_count = 0
+    return stops
 
 
 def _what_is_followed(est: "BaseMLP") -> str:
@@ -151,45 +167,82 @@ def _what_is_followed(est: "BaseMLP") -> str:
     return "Validation score" if est._goal.sign > 0 else "Validation loss"
 
 
-def record(est: "BaseMLP", epoch: dict[str, float], progress: Progress) -> None:
-    """Add a row to ``history_``, nan where an epoch had no such value, and report it."""
-    progress.report(epoch)
+def count_epoch(est: "BaseMLP", epoch: dict[str, float], counted: dict[str, Any]) -> None:
+    """Add a row to ``history_``, nan where an epoch had no such value, and count the epoch.
+
+    Parameters
+    ----------
+    est : BaseMLP
+    epoch : dict of str to float
+        The row.
+    counted : dict of str to any
+        Attributes that change with it.
+    """
     before = max((len(column) for column in est.history_.values()), default=0)
     for name in est.history_ | epoch:
         column = est.history_.setdefault(name, [np.nan] * before)
         column.append(epoch.get(name, np.nan))
+    # at once, whenever an interrupt comes; `drop_uncounted` mends the lists
+    est.__dict__.update(counted | {"n_iter_": est.n_iter_ + 1})
 
 
-def _follow_loss(est: "BaseMLP") -> None:
+def record_lengths(est: "BaseMLP") -> list[int]:
+    """Epochs before this fit in each of its records, of which it has counted ``n_iter_``."""
+    return [
+        max((len(column) for column in _columns(record)), default=est.n_iter_) - est.n_iter_
+        for record in _records(est)
+    ]
+
+
+def drop_uncounted(est: "BaseMLP", lengths: list[int]) -> None:
+    """Drop from the records what an interrupt kept from being counted."""
+    for record, before in zip(_records(est), lengths, strict=True):
+        for column in _columns(record):
+            del column[before + est.n_iter_ :]
+
+
+def _records(est: "BaseMLP") -> list[Any]:
+    return [est.history_, getattr(est, "loss_curve_", []), getattr(est, "validation_scores_", [])]
+
+
+def _columns(record: Any) -> list[list[float]]:
+    return list(record.values()) if isinstance(record, dict) else [record or []]
+
+
+def _follow_loss(est: "BaseMLP", loss: float) -> dict[str, Any]:
     """Count epochs whose loss is not better than the best by ``tol``."""
     assert est.best_loss_ is not None
-    stalled = est.loss_ > est.best_loss_ - est.tol
-    est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
-    est.best_loss_ = min(est.best_loss_, est.loss_)
+    stalled = loss > est.best_loss_ - est.tol
+    return {
+        "_no_improvement_count": est._no_improvement_count + 1 if stalled else 0,
+        "best_loss_": min(est.best_loss_, loss),
+    }
 
 
 def _follow_validation(
     est: "BaseMLP", epoch: dict[str, float], engine: Engine, best: list[Parameters]
-) -> None:
+) -> dict[str, Any]:
     """Count epochs that are not better than the best by ``tol``; keep the best weights."""
     assert est.validation_scores_ is not None
     assert est.best_validation_score_ is not None
     column, sign = est._goal
     value = epoch[column]
     est.validation_scores_.append(value)
-    if np.isnan(value) and np.isfinite(est.loss_) and est.n_iter_ == 1:
+    if np.isnan(value) and np.isfinite(epoch["loss"]) and est.n_iter_ == 0:
         raise ValueError(
             f"Early stopping follows '{column}', which is nan on the validation set: it may hold "
             "too few samples or only one class. Use another validation set or another scoring."
         )
     # nan is no progress
     stalled = not sign * value >= sign * est.best_validation_score_ + est.tol
-    est._no_improvement_count = est._no_improvement_count + 1 if stalled else 0
+    counted: dict[str, Any] = {
+        "_no_improvement_count": est._no_improvement_count + 1 if stalled else 0
+    }
     if sign * value > sign * est.best_validation_score_:
-        est.best_validation_score_ = value
-        est.best_epoch_ = len(est.history_[column])
-        for kept, current in zip(best, engine.kept(), strict=True):
-            kept.assign(current)
+        counted["best_validation_score_"] = value
+        counted["best_epoch_"] = 1 + len(est.history_.get("loss", []))
+        best[:] = [current.copy() for current in engine.kept()]
+    return counted
 
 
 def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:

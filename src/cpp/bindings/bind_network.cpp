@@ -1,6 +1,7 @@
 // Losses, and prediction from NumPy parameters.
 #include <type_traits>
 
+#include "bindings/interrupts.hpp"
 #include "bindings/names.hpp"
 #include "bindings/samples.hpp"
 
@@ -12,9 +13,9 @@ template <class T>
 bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
                   const LossSpec& loss, Index n, const Rows<T>& x, T* predictions, int n_threads, bool bf16,
                   bool only_finite = false) {
-    const py::gil_scoped_release unlocked;
     bf16 = bf16 && std::is_same_v<T, float>;
     if (n <= few_rows) {
+        const py::gil_scoped_release unlocked;
         if (only_finite && !kernels<T>().all_finite(n * x.n_features, x.values)) return false;
         if constexpr (std::is_same_v<T, float>)
             if (bf16)
@@ -24,12 +25,15 @@ bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Act
     }
     std::vector<Index> units{layers.front().n_in};
     for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
-    Network<T> network(units, activations, loss);
-    load_layers(network.layers, layers);
-    const Dataset<T> data{n, x};
-    if constexpr (std::is_same_v<T, float>)
-        if (bf16) return predict<Bf16Pair>(network, data, predictions, n_threads, only_finite);
-    return predict<T>(network, data, predictions, n_threads, only_finite);
+    return interruptibly([&](const Interrupted& interrupted) {
+        Network<T> network(units, activations, loss);
+        load_layers(network.layers, layers);
+        const Dataset<T> data{n, x};
+        if constexpr (std::is_same_v<T, float>)
+            if (bf16)
+                return predict<Bf16Pair>(network, data, predictions, n_threads, interrupted, only_finite);
+        return predict<T>(network, data, predictions, n_threads, interrupted, only_finite);
+    });
 }
 
 template <class T>

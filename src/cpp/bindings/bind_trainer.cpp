@@ -46,10 +46,9 @@ template <class Operand>
 py::tuple evaluate_arrays(Trainer<Operand>& trainer, const py::object& x, const py::array& y,
                           const Weights<Sum<Operand>>& sample_weight, const Order& order, int n_threads) {
     const Samples<Sum<Operand>> samples(trainer.network(), x, y, sample_weight, order);
-    const Evaluation result = [&] {
-        const py::gil_scoped_release unlocked;
-        return evaluate<Operand>(trainer.predictor(), samples.data, n_threads);
-    }();
+    const Evaluation result = interruptibly([&](const auto& interrupted) {
+        return evaluate<Operand>(trainer.predictor(), samples.data, n_threads, interrupted);
+    });
     return py::make_tuple(result.loss, result.accuracy);
 }
 
@@ -60,10 +59,9 @@ Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x,
     const Dataset<Sum<Operand>> data{n_samples(order, rows.n()), rows.rows(), nullptr, nullptr, nullptr,
                                      data_or_null(order)};
     Array<Sum<Operand>> out({data.n, trainer.network().n_outputs()});
-    {
-        const py::gil_scoped_release unlocked;
-        predict<Operand>(trainer.predictor(), data, out.mutable_data(), n_threads);
-    }
+    interruptibly([&](const auto& interrupted) {
+        return predict<Operand>(trainer.predictor(), data, out.mutable_data(), n_threads, interrupted);
+    });
     return out;
 }
 
@@ -120,6 +118,8 @@ void bind(py::module_& m, const char* name) {
         .def("store_parameters", store(parameters), coefs, intercepts)
         .def("load_first_moments", load(first_moments), coefs, intercepts)
         .def("take_first_moments", take(first_moments), coefs, intercepts)
+        .def("store_first_moments", store(first_moments), coefs, intercepts)
+        .def("store_second_moments", store(second_moments), coefs, intercepts)
         .def("load_second_moments", load(second_moments), coefs, intercepts)
         .def("take_second_moments", take(second_moments), coefs, intercepts)
         .def_property("steps", &Trainer<Operand>::steps, &Trainer<Operand>::set_steps)

@@ -4,15 +4,15 @@
 #include <pybind11/pybind11.h>
 
 #include <atomic>
-#include <functional>
 
-#include "training/trainer.hpp"
+#include "threads/interrupts.hpp"
 
 namespace pymlp {
 
 namespace py = pybind11;
 
-// Ends the calls of those threads that watch it, for good: between two mini-batches, or before they begin.
+// Ends the calls of those threads that watch it, for good: between two mini-batches or blocks of rows, or
+// before they begin.
 class StopFlag {
   public:
     void set() { set_ = true; }
@@ -35,31 +35,33 @@ inline bool on_main_thread() {
     return threading.attr("current_thread")().is(threading.attr("main_thread")());
 }
 
-// Calls run(interrupted) without the GIL; throws what a signal's handler has raised, or a KeyboardInterrupt.
+// Calls run(interrupted) without the GIL and returns its result; throws what a signal's handler has raised,
+// or a KeyboardInterrupt.
 template <class F>
-EpochResult interruptibly(F run) {
+auto interruptibly(F run) {
+    const StopFlag* flag = StopFlag::watched();
+    bool stopped = flag != nullptr && flag->is_set();  // a short call would end before it looked
     // Signals reach the main thread only; another one that asked for the GIL while Python shuts down would be
     // ended inside C++ frames.
-    std::function<bool()> interrupted;
-    const StopFlag* flag = StopFlag::watched();
+    Interrupted interrupted;
     if (flag != nullptr)
-        interrupted = [flag] { return flag->is_set(); };
+        interrupted = [flag, &stopped] { return stopped = flag->is_set(); };
     else if (on_main_thread())
-        interrupted = [] {
+        interrupted = [&stopped] {
             const py::gil_scoped_acquire locked;
-            return PyErr_CheckSignals() != 0;
+            return stopped = PyErr_CheckSignals() != 0;
         };
-    EpochResult result;
-    if (flag != nullptr && flag->is_set()) {
-        result.interrupted = true;  // a short call would end before it looked
-    } else {
-        const py::gil_scoped_release unlocked;
-        result = run(interrupted);
-    }
-    if (result.interrupted) {
+    const auto raise_if_stopped = [&stopped] {
+        if (!stopped) return;
         if (PyErr_Occurred() == nullptr) PyErr_SetNone(PyExc_KeyboardInterrupt);
         throw py::error_already_set();
-    }
+    };
+    raise_if_stopped();
+    const auto result = [&] {
+        const py::gil_scoped_release unlocked;
+        return run(interrupted);
+    }();
+    raise_if_stopped();
     return result;
 }
 

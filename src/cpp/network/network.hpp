@@ -7,6 +7,7 @@
 #include "network/buffer.hpp"
 #include "network/panels.hpp"
 #include "network/samples.hpp"
+#include "threads/interrupts.hpp"
 
 namespace pymlp {
 
@@ -66,9 +67,11 @@ Index row_stride(Index columns);
 
 // predictions: (n, n_outputs), row-major, of the data's samples. With `only_finite` x, which is plain then
 // and has no order, is looked through on the way: false, and no predictions, if it holds an infinity or NaN.
+// An interrupted call leaves some out.
 template <class Operand>
 bool predict(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data,
-             Sum<Operand>* predictions, int n_threads, bool only_finite = false);
+             Sum<Operand>* predictions, int n_threads, const Interrupted& interrupted = {},
+             bool only_finite = false);
 
 // A layer as NumPy holds it, borrowed. coefs: (n_in, n_out) row-major, intercepts: (n_out)
 template <class T>
@@ -91,6 +94,7 @@ struct Evaluation {
     double accuracy;  // of classifiers, likewise
 };
 template <class Operand>
-Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads);
+Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads,
+                    const Interrupted& interrupted = {});
 
 }  // namespace pymlp

@@ -88,7 +88,7 @@ class Forward {
 // stops at a block of x, which is plain then and has no order, that is not finite, and returns false.
 template <class Operand, class F>
 bool for_each_block(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads,
-                    bool only_finite, F f) {
+                    const Interrupted& interrupted, bool only_finite, F f) {
     using T = Sum<Operand>;
     const Rows<T>& x = data.x;
     const Index n = data.n, rows = std::min(n, block_rows), blocks = divide_up(n, block_rows);
@@ -106,15 +106,17 @@ bool for_each_block(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
         dense.emplace_back(in_place || x.sparse() ? 0 : rows * x_stride);
         compressed.emplace_back(x.sparse() ? SparseBlock<T>(rows, entries) : SparseBlock<T>());
     }
-    std::atomic<bool> finite{true};
+    std::atomic<bool> finite{true}, stop{false};
     run_team(members, [&](Member& me) {
+        Poll poll(interrupted);
         const auto m = static_cast<std::size_t>(me.index);
         for (Index b = blocks * me.index / me.count; b < blocks * (me.index + 1) / me.count; ++b) {
             const Index first = b * block_rows, count = std::min(block_rows, n - first);
             Input<T> input{in_place ? x.values + first * x.n_features : nullptr, x.n_features};
             // here, where the block comes into the cache anyway
             if (only_finite && !kernels<T>().all_finite(count * x.n_features, input.dense)) finite = false;
-            if (!finite) return;
+            if (me.index == 0 && poll.interrupted()) stop = true;
+            if (!finite || stop) return;
             if (x.sparse()) {
                 Index end = 0;
                 for (Index r = 0; r < count; ++r)
@@ -134,10 +136,10 @@ bool for_each_block(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
 
 template <class Operand>
 bool predict(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data,
-             Sum<Operand>* predictions, int n_threads, bool only_finite) {
+             Sum<Operand>* predictions, int n_threads, const Interrupted& interrupted, bool only_finite) {
     using T = Sum<Operand>;
     const Index outputs = network.n_outputs();
-    return for_each_block<Operand>(network, data, n_threads, only_finite,
+    return for_each_block<Operand>(network, data, n_threads, interrupted, only_finite,
                                    [&](int, Index first, Index rows, T* z, Index ldz) {
                                        network.predict_outputs(rows, z, ldz);
                                        for (Index r = 0; r < rows; ++r)
@@ -147,7 +149,8 @@ bool predict(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& 
 }
 
 template <class Operand>
-Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads) {
+Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data, int n_threads,
+                    const Interrupted& interrupted) {
     using T = Sum<Operand>;
     const Index n = data.n, outputs = network.n_outputs(), groups = network.n_groups();
     const Index ldt = network.layers.back().panels.padded_columns();
@@ -156,7 +159,7 @@ Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
     Buffer<std::int32_t> labels(data.labels ? kept * groups : 0);
     Buffer<T> targets(data.targets ? kept * ldt : 0);  // the loss kernel reads whole vectors of them
     for_each_block<Operand>(
-        network, data, n_threads, false, [&](int member, Index first, Index rows, T* z, Index ldz) {
+        network, data, n_threads, interrupted, false, [&](int member, Index first, Index rows, T* z, Index ldz) {
             std::int32_t* block_labels = data.labels ? labels.data() + member * block_rows * groups : nullptr;
             T* block_targets = data.targets ? targets.data() + member * block_rows * ldt : nullptr;
             for (Index r = 0; r < rows; ++r) {
@@ -181,11 +184,11 @@ Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
     return {loss / weight, hits / weight};
 }
 
-template bool predict<float>(const Network<float>&, const Dataset<float>&, float*, int, bool);
-template bool predict<double>(const Network<double>&, const Dataset<double>&, double*, int, bool);
-template bool predict<Bf16Pair>(const Network<float>&, const Dataset<float>&, float*, int, bool);
-template Evaluation evaluate<float>(const Network<float>&, const Dataset<float>&, int);
-template Evaluation evaluate<double>(const Network<double>&, const Dataset<double>&, int);
-template Evaluation evaluate<Bf16Pair>(const Network<float>&, const Dataset<float>&, int);
+template bool predict<float>(const Network<float>&, const Dataset<float>&, float*, int, const Interrupted&, bool);
+template bool predict<double>(const Network<double>&, const Dataset<double>&, double*, int, const Interrupted&, bool);
+template bool predict<Bf16Pair>(const Network<float>&, const Dataset<float>&, float*, int, const Interrupted&, bool);
+template Evaluation evaluate<float>(const Network<float>&, const Dataset<float>&, int, const Interrupted&);
+template Evaluation evaluate<double>(const Network<double>&, const Dataset<double>&, int, const Interrupted&);
+template Evaluation evaluate<Bf16Pair>(const Network<float>&, const Dataset<float>&, int, const Interrupted&);
 
 }  // namespace pymlp

@@ -12,20 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Looks at the clock between mini-batches, so that asking for signals costs next to nothing.
-class Poll {
-  public:
-    bool due() {
-        const auto now = Clock::now();
-        if (now - last_ <= std::chrono::milliseconds(20)) return false;
-        last_ = now;
-        return true;
-    }
-
-  private:
-    Clock::time_point last_ = Clock::now();
-};
-
 // Eight chains, so that the additions overlap; the order is fixed.
 double sum(const std::vector<Buffer<double>>& buffers) {
     double total = 0;
@@ -124,7 +110,7 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
     stop_ = false;
     const Clock::time_point start = Clock::now();
     const std::int64_t yields = run_team(members, [&](Member& me) {
-        Poll poll;
+        Poll poll(interrupted);
         const auto gather = [&](Index step) {
             const Index begin = step * batch_size;
             if (window.ends_at(begin)) window.fill(begin, me);
@@ -157,7 +143,7 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
                 result.accuracy += s.hits;
                 weight += s.weight;
                 if (!std::isfinite(loss)) stop_ = true;
-                if (poll.due() && interrupted && interrupted()) stop_ = result.interrupted = true;
+                if (poll.interrupted()) stop_ = true;
             }
             me.wait();
             if (stop_) break;
@@ -180,7 +166,7 @@ EpochResult Trainer<Operand>::full_gradient(const Dataset<T>& data, const Interr
     double weight = 0;
     stop_ = false;
     run_team(members, [&](Member& me) {
-        Poll poll;
+        Poll poll(interrupted);
         for (Index begin = 0; begin < data.n && !stop_; begin += block) {
             Batch<Operand>& batch = batches_[0];
             batch.gather(data, begin, std::min(block, data.n - begin), me);
@@ -190,7 +176,7 @@ EpochResult Trainer<Operand>::full_gradient(const Dataset<T>& data, const Interr
                 const Sums s = pass_.sums(batch);
                 result.loss += s.loss;
                 weight += s.weight;
-                if (poll.due() && interrupted && interrupted()) stop_ = result.interrupted = true;
+                if (poll.interrupted()) stop_ = true;
             }
             me.wait();
         }

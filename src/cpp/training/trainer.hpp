@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
 #include "network/network.hpp"
+#include "threads/interrupts.hpp"
 #include "threads/team.hpp"
 #include "training/monitor.hpp"
 #include "training/optimizer_step.hpp"
@@ -17,7 +17,6 @@ namespace pymlp {
 struct EpochResult {
     double loss = 0;      // with the penalty: mean over the samples of their mini-batch's, or of all
     double accuracy = 0;  // of classifiers, as the samples passed
-    bool interrupted = false;
 };
 
 // `Operand` is what products read: float, double or Bf16Pair (of float numbers).
@@ -25,7 +24,6 @@ template <class Operand>
 class Trainer {
   public:
     using T = Sum<Operand>;
-    using Interrupted = std::function<bool()>;
 
     Trainer(const std::vector<Index>& units, std::vector<Activation> activations, LossSpec loss,
             TrainerOptions options);
@@ -46,8 +44,7 @@ class Trainer {
     std::int64_t averaged_steps() const { return averaged_steps_; }
     void set_averaged_steps(std::int64_t steps) { averaged_steps_ = steps; }
 
-    // One pass over the data. Ends early when a loss is not finite, or when `interrupted`, asked now and then
-    // by the calling thread, says so.
+    // One pass over the data. Ends early when a loss is not finite or the call is interrupted.
     EpochResult run_epoch(const Dataset<T>& data, double learning_rate, const Interrupted& interrupted);
 
     // Of the last epoch; empty unless it was monitored.

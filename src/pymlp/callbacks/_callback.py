@@ -20,6 +20,7 @@ KERAS_HOOKS = {
     "on_train_end": "on_fit_end(self, estimator)",
     "on_train_batch_end": "on_epoch_end(self, estimator): no hook is called within an epoch",
 }
+NOT_OF_HOOKS = ("_fits", "_fit_id", "_before")  # attributes of a fit's copy
 LOWER_IS_BETTER = ("gradient_norm_", "dead_share_")  # and the losses
 
 
@@ -54,6 +55,7 @@ class Callback:
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _before: dict[str, Any]  # of a fit's copy: the attributes of the callback
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -79,6 +81,23 @@ class Callback:
         state = dict(vars(self))  # at once: a fit may end in another thread meanwhile
         state.pop("_fits", None)
         return state
+
+    def _state(self) -> dict[str, Any]:
+        """What this fit's hooks have set so far, for a checkpoint: all but what was set before."""
+        return {
+            name: value.value if isinstance(value, Best) else value
+            for name, value in vars(self).items()
+            if name.endswith("_") or not (name in NOT_OF_HOOKS or value is self._before.get(name))
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Know what `_state` has told, after `on_fit_begin`."""
+        for name, value in state.items():
+            mine = getattr(self, name, None)
+            if isinstance(mine, Best):
+                mine.value = value
+            else:
+                setattr(self, name, value)
 
     def _validate(self) -> None:
         """Check the parameters, at the end of a constructor."""
@@ -157,6 +176,7 @@ class Callback:
                 "would be called twice. Set it once."
             )
         fit = copy(self)
+        fit._before = vars(self)
         vars(fit).update(deepcopy(self._results()))  # which may be lists that the hooks append to
         self._fits[id(estimator)] = fit
 

@@ -104,7 +104,8 @@ class ModelCheckpoint(FileCallback):
     Notes
     -----
     As Keras's callback, without ``verbose``, ``save_weights_only`` and
-    ``initial_value_threshold``; ``every`` counts epochs, ``save_freq`` mini-batches.
+    ``initial_value_threshold``; ``every`` counts epochs, ``save_freq`` mini-batches. For a fit that
+    goes on after a crash, as with Keras's ``BackupAndRestore``, see `pymlp.Checkpoint`.
 
     Examples
     --------
@@ -209,7 +210,8 @@ class CSVLogger(FileCallback):
     Notes
     -----
     As Keras's callback, but the epochs are rows of ``history_``, from 1: after a warm start they go
-    on. The columns are in the order of ``history_``.
+    on. The columns are in the order of ``history_``. A resumed fit writes the rows of its earlier
+    epochs again, but for ``append=True``: then those after its checkpoint are there twice.
 
     Examples
     --------
@@ -245,15 +247,24 @@ class CSVLogger(FileCallback):
         path = self._filled()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+" if self.append else "w+", newline="", encoding="utf-8")
+        if not self.append:  # a resumed fit has epochs that a new file lacks
+            for n_later in reversed(range(estimator.n_iter_)):
+                self._write(estimator, row(estimator) - n_later)
 
     def on_epoch_end(self, estimator: BaseMLP) -> None:
         """Write a row."""
-        values = {name: column[-1] for name, column in estimator.history_.items()}
-        values = {"epoch": row(estimator)} | values
+        self._write(estimator, row(estimator))
+
+    def _write(self, estimator: BaseMLP, epoch: int) -> None:
+        values = {name: column[epoch - 1] for name, column in estimator.history_.items()}
+        values = {"epoch": epoch} | values
         if not hasattr(self, "_table"):
             self._begin_table(list(values))
         self._table.writerow(values)
         self._file.flush()
+
+    def _state(self) -> dict[str, Any]:
+        return {}  # all is in the file
 
     def _begin_table(self, columns: list[str]) -> None:
         """Write the head, or go on with the one that is there."""
@@ -333,6 +344,9 @@ class TensorBoard(FileCallback):
                 writer.add_scalar(name.removeprefix("val_"), column[-1], row(estimator))
         for writer in self._writers.values():
             writer.flush()
+
+    def _state(self) -> dict[str, Any]:
+        return {}  # all is in the files
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:

@@ -1,0 +1,338 @@
+"""Checkpoints: the state of a fit between two epochs, in a file from which the same fit goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core, _safetensors
+from ._callback_state import callback_states, restore_callbacks
+from ._fingerprint import differences, fingerprint
+from ._optimizers import N_MOMENTS
+from ._parameters import Array, Parameters
+from ._values import decoded, encoded
+
+if TYPE_CHECKING:
+    from ._base import BaseMLP
+    from ._engine import Engine, Samples
+    from ._scoring import Validation
+
+# what a fit counts and compares; an attribute that a fit does not have is left out
+COUNTS = ("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count")
+MEASURES = ("loss_", "best_loss_", "best_validation_score_")
+COUNTED = (*COUNTS, *MEASURES)
+RECORDS = ("loss_curve_", "validation_scores_")  # a number an epoch
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where, and how often, a fit stores its state: what ``fit`` takes as `resume`.
+
+    A checkpoint is written when an epoch ends that is due by both `every` and `seconds`, and when
+    the fit ends. It is a safetensors file, replaced when the new one is complete: whenever the
+    process ends, there is a whole one. The fit that is resumed begins with the epoch after it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; its folder must exist. One file a fit.
+    every : int, default=1
+        Epochs from one to the next, at least 1.
+    seconds : float, default=10.0
+        Seconds from one to the next, at least 0: as much work may be lost, and an epoch's.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    See Also
+    --------
+    pymlp.callbacks.ModelCheckpoint : Saves models to predict with, such as the best one.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from pymlp import Checkpoint, MLPClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MLPClassifier((20,), max_iter=50, tol=0.01, n_iter_no_change=3, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     each_minute = Checkpoint(folder + "/digits.checkpoint", seconds=60)
+    ...     clf = clf.fit(X, y, resume=each_minute)
+    ...     os.listdir(folder)
+    ['digits.checkpoint']
+    """
+
+    path: str | os.PathLike[str]
+    every: int = 1
+    seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check("path", self.path, isinstance(self.path, (str, os.PathLike)), "a path")
+        sound = isinstance(self.every, Integral) and self.every >= 1
+        _check("every", self.every, sound, "an integer of at least 1")
+        sound = isinstance(self.seconds, Real) and isfinite(self.seconds) and self.seconds >= 0
+        _check("seconds", self.seconds, sound, "a finite number of at least 0")
+
+
+class Resumable:
+    """A fit with a checkpoint; it goes on from the file if there is one.
+
+    Parameters
+    ----------
+    resume : str, path-like or Checkpoint
+
+    Attributes
+    ----------
+    has_ended : bool
+        The checkpoint was the last of a fit that stopped by itself.
+    """
+
+    def __init__(self, resume: str | os.PathLike[str] | Checkpoint) -> None:
+        self._when = resume if isinstance(resume, Checkpoint) else Checkpoint(resume)
+        self._path = os.fspath(self._when.path)
+        self._arrays: dict[str, Array] = {}
+        self._state: dict[str, Any] | None = None
+        try:
+            self._arrays, description = _safetensors.read(self._path)
+        except FileNotFoundError:
+            if not Path(self._path).parent.is_dir():  # then there will be no file, either
+                raise
+            return
+        with _safetensors.refusing(self._path):
+            if not isinstance(description.get("fit"), dict):
+                raise ValueError("it is no checkpoint of a fit")
+            self._state = description["fit"]
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether there is nothing left to train."""
+        return self._state is not None and self._state["has_ended"] is True
+
+    def seed(self, random_state: np.random.RandomState) -> None:
+        """Bring the random numbers to where the fit began: it draws what it drew then."""
+        self._found = random_state.get_state(legacy=False)
+        if self._state is not None:
+            with _safetensors.refusing(self._path):
+                random_state.set_state(decoded(self._state["random_begin"]))
+        self._begin = encoded(random_state.get_state(legacy=False))
+
+    def begin(
+        self,
+        est: BaseMLP,
+        engine: Engine,
+        rows: Array,
+        best: list[Parameters] | None,
+        *,
+        train: Samples,
+        validation: Validation | None,
+    ) -> Array:
+        """Restore the state, if there is a file, of a fit that is about to begin.
+
+        Parameters
+        ----------
+        est : BaseMLP
+            Its weights, records and random state are set.
+        engine : Engine
+            As it starts.
+        rows : ndarray of shape (n,)
+            Rows that are trained on.
+        best : list of Parameters or None
+            What early stopping keeps; set.
+        train : Samples
+        validation : Validation or None
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The rows, in the last epoch's order.
+
+        Raises
+        ------
+        ValueError
+            If the file is of another fit, or not as `end_epoch` writes it.
+        """
+        self._time, self._epoch = time.monotonic(), 0
+        self._fingerprint = fingerprint(est, train, validation)
+        if self._state is None:
+            return rows
+        try:
+            with _safetensors.refusing(self._path):
+                changed = differences(self._state["fingerprint"], self._fingerprint)
+                if changed:
+                    raise ValueError(
+                        "it is of another fit, with another " + ", ".join(changed) + ". Fit "
+                        "with what it was written with, or remove the file to train anew"
+                    )
+                return self._restore(est, engine, rows, best, self._state)
+        except ValueError:
+            est._random_state.set_state(self._found)  # which may be NumPy's own
+            raise
+
+    def _restore(
+        self,
+        est: BaseMLP,
+        engine: Engine,
+        rows: Array,
+        best: list[Parameters] | None,
+        state: dict[str, Any],
+    ) -> Array:
+        for k, parameters in enumerate(engine.kept()):
+            parameters.assign(self._taken(f"kept.{k}", parameters))
+        like = engine.parameters
+        optimizer = engine.optimizer
+        n_moments = N_MOMENTS[optimizer.solver]
+        optimizer.moments = [self._taken(f"moment.{k}", like) for k in range(n_moments)]
+        optimizer.steps, optimizer.epochs = int(state["steps"]), int(state["epochs"])
+        optimizer.learning_rate = float(state["learning_rate"])
+        counted = _checked_counts(decoded(state["counted"]), est.max_iter)
+        engine.load(int(counted.get("n_averaged_", 0)))
+        if best is not None:
+            best[:] = [self._taken(f"best.{k}", kept) for k, kept in enumerate(best)]
+        for name in COUNTED:
+            est.__dict__.pop(name, None)
+        est.__dict__.update({name: counted[name] for name in COUNTED if name in counted})
+        for name in RECORDS:
+            if name in self._arrays:
+                setattr(est, name, self._arrays[name].tolist())
+        est.history_ = {name: self._arrays[f"history.{name}"].tolist() for name in state["history"]}
+        est._random_state.set_state(decoded(state["random"]))
+        self._epoch = est.n_iter_
+        order = self._arrays["rows"]
+        if not np.array_equal(np.sort(order), np.sort(rows)):
+            raise ValueError("it names other rows of X")
+        return order
+
+    def _taken(self, name: str, like: Parameters) -> Parameters:
+        """Arrays of a file, which must have these shapes and this type."""
+
+        def take(name: str, like: Array) -> Array:
+            array = self._arrays[name]
+            if array.shape != like.shape or array.dtype != like.dtype:
+                raise ValueError(
+                    f"{name} is {array.dtype} of shape {array.shape}, the network's is "
+                    f"{like.dtype} of shape {like.shape}"
+                )
+            return array
+
+        taken = Parameters(
+            [take(f"{name}.coefs.{k}", c) for k, c in enumerate(like.coefs)],
+            [take(f"{name}.intercepts.{k}", b) for k, b in enumerate(like.intercepts)],
+        )
+        if not taken.is_finite():
+            raise ValueError(f"{name} holds infinity or NaN")
+        return taken
+
+    def restore_callbacks(self, est: BaseMLP) -> None:
+        """Give the callbacks, whose fit has begun, what they knew."""
+        callback_states(est)  # one that has none says so now
+        if self._state is not None:
+            with _safetensors.refusing(self._path):
+                restore_callbacks(est, self._state["callbacks"], self._arrays)
+
+    def end_epoch(
+        self,
+        est: BaseMLP,
+        engine: Engine,
+        rows: Array,
+        best: list[Parameters] | None,
+        *,
+        has_ended: bool,
+    ) -> None:
+        """Write the state after an epoch, if it is due or the fit's last.
+
+        Parameters
+        ----------
+        est : BaseMLP
+        engine : Engine
+        rows : ndarray of shape (n,)
+            In the order in which they were trained, which the next shuffle starts from.
+        best : list of Parameters or None
+            What early stopping keeps.
+        has_ended : bool
+            The fit stops by itself after this epoch.
+        """
+        is_due = (
+            est.n_iter_ - self._epoch >= self._when.every
+            and time.monotonic() - self._time >= self._when.seconds
+        )
+        if not (is_due or has_ended or est.n_iter_ == est.max_iter):
+            return
+        arrays: dict[str, Array] = {"rows": rows}
+        for name, several in (
+            ("kept", engine.kept()),
+            ("moment", engine.moments()),
+            ("best", best or []),
+        ):
+            for k, parameters in enumerate(several):
+                arrays |= _named(f"{name}.{k}", parameters)
+        for name in RECORDS:
+            if getattr(est, name, None) is not None:
+                arrays[name] = np.array(getattr(est, name), dtype=np.float64)
+        for name, column in est.history_.items():
+            arrays[f"history.{name}"] = np.array(column, dtype=np.float64)
+        callbacks, of_callbacks = callback_states(est)
+        optimizer = engine.optimizer
+        state = {
+            "fingerprint": self._fingerprint,
+            "has_ended": has_ended,
+            "steps": engine.steps,
+            "epochs": optimizer.epochs,
+            "learning_rate": optimizer.learning_rate,
+            "counted": encoded({n: getattr(est, n) for n in COUNTED if hasattr(est, n)}),
+            "history": list(est.history_),  # the order of the columns
+            "random_begin": self._begin,
+            "random": encoded(est._random_state.get_state(legacy=False)),
+            "callbacks": callbacks,
+        }
+        description = {"pymlp": _core.__version__, "fit": state}
+        _safetensors.write(self._path, arrays | of_callbacks, description)
+        self._time, self._epoch = time.monotonic(), est.n_iter_
+
+
+def _checked_counts(counted: Any, max_iter: int) -> dict[str, Any]:
+    """Numbers that a fit counts, as a file holds them."""
+    for name, value in counted.items():
+        kinds = (int,) if name in COUNTS else (float, type(None))
+        if name not in COUNTED or type(value) not in kinds:
+            raise ValueError(f"it holds {value!r} as {name}")
+    if not 0 < counted["n_iter_"] <= max_iter:
+        raise ValueError(f"it is of epoch {counted['n_iter_']} of {max_iter}")
+    return dict(counted)
+
+
+def resumable(resume: Any, solver: str) -> Resumable | None:
+    """What ``fit``'s parameter `resume` says."""
+    if resume is None:
+        return None
+    if not isinstance(resume, (str, os.PathLike, Checkpoint)):
+        raise ValueError(
+            "The 'resume' parameter of fit must be a path, a Checkpoint or None. "
+            f"Got {resume!r} instead."
+        )
+    if solver == "lbfgs":
+        raise ValueError(
+            "The 'resume' parameter of fit needs a stochastic solver: the memory of "
+            "solver='lbfgs' lies within SciPy, where no checkpoint can reach it."
+        )
+    return Resumable(resume)
+
+
+def _named(name: str, parameters: Parameters) -> dict[str, Array]:
+    arrays = {f"{name}.coefs.{k}": c for k, c in enumerate(parameters.coefs)}
+    return arrays | {f"{name}.intercepts.{k}": b for k, b in enumerate(parameters.intercepts)}
+
+
+def _check(name: str, value: object, sound: bool, allowed: str) -> None:
+    if not sound:
+        raise ValueError(
+            f"The '{name}' parameter of Checkpoint must be {allowed}. Got {value!r} instead."
+        )
