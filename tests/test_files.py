@@ -328,7 +328,7 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
         spoilt.save(path)
     spoilt = copy.deepcopy(clf).set_params(class_weight=[{}])
     spoilt.class_weight[0][1] = spoilt.class_weight
-    with pytest.raises(ValueError, match=r"'class_weight' .* it nests more than 32 values"):
+    with pytest.raises(ValueError, match="'class_weight' parameter must be"):
         spoilt.save(path)
     of_dates = classifier().fit(X, np.digitize(Y, [-1, 1]).astype("datetime64[D]"))
     with pytest.raises(ValueError, match="classes_ must be numbers or strings to be saved"):

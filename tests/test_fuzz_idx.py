@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.fuzz_idx import check, idx
 from fuzz.byte_mutations import corpus, mutated
+from fuzz.fuzz_idx import check, idx
 
 from pymlp.datasets import load_idx
 

@@ -4,9 +4,9 @@
     python tests/fuzz/fuzz_load.py --atheris -runs=100000    # by coverage (pip install atheris)
 
 An input is the file's content, made from the corpus (``tests/data`` and ``tests/fuzz/load``) by
-`model_mutations`. What loads must predict finite rows without an error, train on, and survive another
-round. Everything else must be a ValueError that names the file, within seconds and 4 GB. A finding
-ends the run with the input in ``crash-*``.
+`model_mutations`. What loads must predict finite rows without an error, train on, and survive
+another round. Everything else must be a ValueError that names the file, within seconds and 4 GB. A
+finding ends the run with the input in ``crash-*``.
 """
 
 import argparse

@@ -42,8 +42,8 @@ class RowsOf {
         const py::object values = x.attr("data");
         const py::array columns = x.attr("indices"), starts = x.attr("indptr");
         if (rows_.n_features > INT32_MAX)  // the kernels' type of a column
-            throw std::invalid_argument("A sparse X may have " + std::to_string(INT32_MAX) + " columns, got " +
-                                        std::to_string(rows_.n_features) + ".");
+            throw std::invalid_argument("A sparse X may have " + std::to_string(INT32_MAX) +
+                                        " columns, got " + std::to_string(rows_.n_features) + ".");
         rows_.wide = py::isinstance<Array<std::int64_t>>(columns);
         const bool sound = rows_.wide ? py::isinstance<Array<std::int64_t>>(starts)
                                       : py::isinstance<Array<std::int32_t>>(columns) &&

@@ -159,7 +159,8 @@ Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
     Buffer<std::int32_t> labels(data.labels ? kept * groups : 0);
     Buffer<T> targets(data.targets ? kept * ldt : 0);  // the loss kernel reads whole vectors of them
     for_each_block<Operand>(
-        network, data, n_threads, interrupted, false, [&](int member, Index first, Index rows, T* z, Index ldz) {
+        network, data, n_threads, interrupted, false,
+        [&](int member, Index first, Index rows, T* z, Index ldz) {
             std::int32_t* block_labels = data.labels ? labels.data() + member * block_rows * groups : nullptr;
             T* block_targets = data.targets ? targets.data() + member * block_rows * ldt : nullptr;
             for (Index r = 0; r < rows; ++r) {
@@ -184,9 +185,12 @@ Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
     return {loss / weight, hits / weight};
 }
 
-template bool predict<float>(const Network<float>&, const Dataset<float>&, float*, int, const Interrupted&, bool);
-template bool predict<double>(const Network<double>&, const Dataset<double>&, double*, int, const Interrupted&, bool);
-template bool predict<Bf16Pair>(const Network<float>&, const Dataset<float>&, float*, int, const Interrupted&, bool);
+template bool predict<float>(const Network<float>&, const Dataset<float>&, float*, int, const Interrupted&,
+                             bool);
+template bool predict<double>(const Network<double>&, const Dataset<double>&, double*, int,
+                              const Interrupted&, bool);
+template bool predict<Bf16Pair>(const Network<float>&, const Dataset<float>&, float*, int, const Interrupted&,
+                                bool);
 template Evaluation evaluate<float>(const Network<float>&, const Dataset<float>&, int, const Interrupted&);
 template Evaluation evaluate<double>(const Network<double>&, const Dataset<double>&, int, const Interrupted&);
 template Evaluation evaluate<Bf16Pair>(const Network<float>&, const Dataset<float>&, int, const Interrupted&);
