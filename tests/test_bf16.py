@@ -104,7 +104,7 @@ def test_emulation_has_the_bits_of_the_instructions() -> None:
 def test_tiles_sum_in_the_order_of_the_manual() -> None:
     """Of 32 numbers along the depth the even and the odd ones apart, and both sums to the element.
 
-    Every element's order is the same: it depends neither on the other rows of a call nor on threads.
+    Every element's order is the same: neither the other rows of a call nor threads change it.
     """
     rng = np.random.default_rng(0)
     a = rng.normal(size=(50, 785)).astype(np.float32)

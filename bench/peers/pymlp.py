@@ -9,8 +9,11 @@ from pymlp import MLPClassifier
 
 
 def build(
-    network: Network, data: Data, batch: int, threads: int, precision: str = "float32"
+    network: Network,
+    data: Data,
+    batch: int,
+    threads: int,  # noqa: ARG001
+    precision: str = "float32",
 ) -> EstimatorModel:
-    return EstimatorModel(
-        MLPClassifier, network, data, batch, n_threads=threads, precision=precision
-    )
+    # n_threads by default: as many of the worker's OMP_NUM_THREADS as the work keeps busy
+    return EstimatorModel(MLPClassifier, network, data, batch, precision=precision)
