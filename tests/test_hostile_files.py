@@ -3,7 +3,7 @@
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,18 +43,27 @@ def load(content: bytes, folder: Path) -> Any:
 # --- damaged -------------------------------------------------------------------------------------
 
 
-def test_every_truncation_is_refused(tmp_path: Path) -> None:
+# by default the beginning, the end and every seventh place between
+SOME = sorted({*range(200), *range(0, len(SMALL), 7), *range(len(SMALL) - 16, len(SMALL))})
+SOME_OR_ALL = pytest.mark.parametrize(
+    "places", [SOME, pytest.param(range(len(SMALL)), marks=pytest.mark.long)], ids=["some", "all"]
+)
+
+
+@SOME_OR_ALL
+def test_every_truncation_is_refused(places: Sequence[int], tmp_path: Path) -> None:
     path = tmp_path / "model"
-    for length in range(len(SMALL)):
+    for length in places:
         path.write_bytes(SMALL[:length])
         with pytest.raises(ValueError, match="cannot be loaded"):
             pymlp.load(path)
 
 
 @pytest.mark.parametrize("flipped", [1, 0x80])
-def test_every_altered_byte_is_noticed(flipped: int, tmp_path: Path) -> None:
+@SOME_OR_ALL
+def test_every_altered_byte_is_noticed(flipped: int, places: Sequence[int], tmp_path: Path) -> None:
     path = tmp_path / "model"
-    for at in range(len(SMALL)):
+    for at in places:
         path.write_bytes(SMALL[:at] + bytes([SMALL[at] ^ flipped]) + SMALL[at + 1 :])
         with pytest.raises(ValueError, match="cannot be loaded"):
             pymlp.load(path)
@@ -380,9 +389,9 @@ def test_the_fuzzers_corpus(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_few_thousand_mutated_files() -> None:
-    outcomes = by_chance(2000, seed=0).outcomes
-    assert sum(outcomes.values()) >= 2000
-    assert outcomes["loaded"] > 50
+    outcomes = by_chance(1000, seed=0).outcomes
+    assert sum(outcomes.values()) >= 1000
+    assert outcomes["loaded"] > 25
     assert len(outcomes) > 50
 
 

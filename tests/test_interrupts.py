@@ -245,6 +245,7 @@ except TerminatedWorkerError:
 """
 
 
+@pytest.mark.long
 def test_sigterm_ends_a_worker_of_joblib() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOKY], capture_output=True, text=True, timeout=180, check=False
@@ -264,5 +265,6 @@ def test_ctrl_c_at_random_moments_ends_a_call_at_once(call: str) -> None:
     )
     *times, _, busy = done.stdout.split()
     print(f"{call}: {done.stdout}")
-    assert float(times[len(times) // 2]) < 100  # milliseconds
+    milliseconds = 300 if call == "batch 1000" else 100  # a step is not cut short
+    assert float(times[len(times) // 2]) < milliseconds
     assert float(busy) < 0.5

@@ -46,6 +46,7 @@ class Fuzzer:
         self.path = Path(folder, "model.safetensors")
         self.outcomes: Counter[str] = Counter()
         self.slowest = 0.0
+        signal.signal(signal.SIGPROF, too_long)
 
     def check(self, content: bytes) -> None:
         """Load; raises where the loader does not keep its promise."""
@@ -88,14 +89,9 @@ def temporary_folder() -> Any:
     return tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 
 
-def guarded() -> None:
-    """Make a hang, or memory without bounds, an error."""
-
-    def too_long(*_: Any) -> None:
-        raise TimeoutError(f"An input took more than {SECONDS} s.")
-
-    signal.signal(signal.SIGPROF, too_long)
-    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+def too_long(*_: Any) -> None:
+    """Make a hang an error."""
+    raise TimeoutError(f"An input took more than {SECONDS} s.")
 
 
 def by_chance(runs: int, seed: int, seconds: float = np.inf) -> Fuzzer:
@@ -172,11 +168,13 @@ def main() -> None:
     """Fuzz as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=500.0, help="at most, by chance")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="at most, by chance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--atheris", action="store_true")
     arguments, others = parser.parse_known_args()
-    guarded()
+    if others and not arguments.atheris:
+        parser.error(f"unknown: {others}")
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
     if arguments.atheris:
         guided(others)
         return
