@@ -116,6 +116,7 @@ alignas(64) constexpr float zeros[2 * tile_depth] = {};
 // ends, and computes some rows again, to the same bits.
 template <int Vectors>
 void gemm_tiles(const GemmArgs<Bf16Pair>& g) {
+    if (g.rows == 0) return;
     const Index blocks = (g.rows + largest_tile_rows - 1) / largest_tile_rows;
     const Index height = (g.rows + blocks - 1) / blocks;
     const TileShapes shapes(height, g.depth % tile_depth);

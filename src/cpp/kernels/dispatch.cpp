@@ -32,18 +32,36 @@ struct Isa {
 };
 
 #ifdef PYMLP_X86
-// Has the processor tiles of bfloat16, and does the system let this process use them? Linux gives their
-// state, 8 KiB a thread, only to whom asks for it, once a process (Documentation/arch/x86/xstate.rst).
-bool amx_permitted() {
+#ifdef __linux__
+// Linux gives the tiles' state, 8 KiB a thread, only to whom asks for it, once a process
+// (Documentation/arch/x86/xstate.rst).
+constexpr long get_supported = 0x1021;       // ARCH_GET_XCOMP_SUPP
+constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+constexpr long tile_data = 18;               // XFEATURE_XTILE_DATA
+#endif
+
+// Has the processor tiles of bfloat16, and does the system know of them?
+bool has_amx() {
 #ifdef __linux__
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     constexpr unsigned bf16 = 1u << 22, tiles = 1u << 24;  // CPUID.7.0:EDX
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & (bf16 | tiles)) != (bf16 | tiles))
         return false;
-    constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA
-    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+    std::uint64_t supported = 0;
+    return syscall(SYS_arch_prctl, get_supported, &supported) == 0 && (supported >> tile_data & 1);
 #else
     return false;
+#endif
+}
+
+// At the first use and not before, because it makes the process's signal stacks larger.
+void permit_amx() {
+#ifdef __linux__
+    static const bool permitted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+    if (!permitted)
+        throw std::runtime_error(
+            "The system refuses AMX to this process, maybe because of a small signal stack. "
+            "PYMLP_ISA=avx512_bf16 does without.");
 #endif
 }
 #endif
@@ -61,7 +79,7 @@ std::vector<Isa> runnable() {
     found.push_back({"avx512", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_avx512_bf16});
     if (__builtin_cpu_supports("avx512bf16"))
         found.push_back({"avx512_bf16", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_avx512_bf16_bf16});
-    if (__builtin_cpu_supports("avx512bf16") && amx_permitted())
+    if (__builtin_cpu_supports("avx512bf16") && has_amx())
         found.push_back({"amx", &kernels_avx512_f32, &kernels_avx512_f64, &kernels_amx_bf16});
 #endif
     return found;
@@ -104,7 +122,13 @@ const KernelTable<T>& kernels(const std::string& isa) {
         return *find(isa).f64;
 }
 
-const Bf16Table& bf16_kernels(const std::string& isa) { return *find(isa).bf16; }
+const Bf16Table& bf16_kernels(const std::string& isa) {
+    const Isa& found = find(isa);
+#ifdef PYMLP_X86
+    if (found.bf16 == &kernels_amx_bf16) permit_amx();
+#endif
+    return *found.bf16;
+}
 
 template <class T>
 const KernelTable<T>& kernels() {

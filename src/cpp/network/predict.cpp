@@ -26,11 +26,13 @@ class Forward {
   public:
     using T = Sum<Operand>;
 
-    Forward(const Network<T>& network, const std::vector<OperandPanels<Operand>>& weights, Index rows)
+    Forward(const Network<T>& network, const std::vector<OperandPanels<Operand>>& weights, Index rows,
+            bool sparse)
         : network_(network), weights_(weights), stride_(row_stride<T>(network.widest())) {
         for (Buffer<T>& z : z_) z = Buffer<T>(rows * stride_);
         Index most = 0;
-        for (const Layer<T>& layer : network.layers) most = std::max(most, operands<Operand>(layer.n_in()));
+        for (std::size_t l = sparse ? 1 : 0; l < network.layers.size(); ++l)  // sparse rows are not paired
+            most = std::max(most, operands<Operand>(network.layers[l].n_in()));
         if (is_pair<Operand>) pairs_ = Buffer<Operand>(rows * row_stride<Operand>(most));
     }
 
@@ -102,7 +104,7 @@ bool for_each_block(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
     std::vector<SparseBlock<T>> compressed;
     const int members = team_of(network, n, n_threads);
     for (int m = 0; m < members; ++m) {
-        forward.emplace_back(network, weights, rows);
+        forward.emplace_back(network, weights, rows, x.sparse());
         dense.emplace_back(in_place || x.sparse() ? 0 : rows * x_stride);
         compressed.emplace_back(x.sparse() ? SparseBlock<T>(rows, entries) : SparseBlock<T>());
     }

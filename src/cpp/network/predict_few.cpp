@@ -132,7 +132,8 @@ void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
     std::size_t bytes = 0;
     for (const LayerInPlace<T>& layer : layers) {
         widest = std::max(widest, layer.panels.padded_columns());
-        deepest = std::max(deepest, operands<Operand>(layer.panels.rows));
+        if (&layer != &layers.front() || !x.sparse())  // sparse rows are not paired
+            deepest = std::max(deepest, operands<Operand>(layer.panels.rows));
         bytes += static_cast<std::size_t>(layer.panels.size()) * sizeof(T);
     }
     const auto shares = static_cast<int>(std::min<std::size_t>(bytes / bytes_a_member, 1024));

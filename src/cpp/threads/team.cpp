@@ -26,8 +26,12 @@ std::atomic<bool> forked_with_team{false};
 thread_local bool dismissed = false;
 
 extern "C" int omp_pause_resource_all(omp_pause_resource_t) __attribute__((weak));  // since OpenMP 5.0
+// LLVM's and Intel's runtimes alone have it. There a pause succeeds, too, but the child waits all the same.
+extern "C" int kmp_get_blocktime() __attribute__((weak));
 
-void before_fork() { dismissed = omp_pause_resource_all && omp_pause_resource_all(omp_pause_soft) == 0; }
+void before_fork() {
+    dismissed = !kmp_get_blocktime && omp_pause_resource_all && omp_pause_resource_all(omp_pause_soft) == 0;
+}
 void in_child() {
     if (!dismissed) forked_with_team = true;
 }
@@ -112,7 +116,7 @@ int team_size(int requested, double work) {
     return std::clamp(useful, 1, std::max(1, threads_for(requested)));
 }
 
-std::int64_t run_team(int members, const std::function<void(Member&)>& body) {
+std::int64_t run_team([[maybe_unused]] int members, const std::function<void(Member&)>& body) {
     Barrier barrier;
 #ifdef _OPENMP
     if (members > 1) {
