@@ -212,5 +212,7 @@ def test_where_no_file_can_be(path: Path) -> None:
         NEW.save(path.parent / "nowhere" / "model")
     with pytest.raises(NotADirectoryError):
         NEW.save(path / "model")
+    with pytest.raises(FileNotFoundError, match="No such file or directory: ''"):
+        NEW.save("")
     assert os.listdir(path.parent) == ["model"]
     assert not [name for name in os.listdir(path.parents[1]) if name.endswith(".tmp")]

@@ -287,6 +287,21 @@ def test_a_parameter_that_is_no_data_is_named(
     loaded.set_params(early_stopping=False).partial_fit(X, NAMES)
 
 
+def test_an_ensembles_parameters_that_are_no_data(tmp_path: Path) -> None:
+    template = classifier(
+        learning_rate=lambda epoch: 0.1, random_state=np.random.RandomState(0), solver="sgd"
+    )
+    ensemble = MLPEnsembleClassifier(template, n_members=2, random_state=0).fit(X, NAMES)
+    with pytest.raises(ValueError, match=r"'estimator__learning_rate' parameter of MLPEns.*set_"):
+        ensemble.save(tmp_path / "model")
+    ensemble.set_params(estimator__learning_rate="constant")
+    loaded = through_a_file(ensemble, tmp_path)
+    np.testing.assert_array_equal(loaded.predict_proba(X), ensemble.predict_proba(X))
+    assert loaded.estimators_[0].learning_rate == "constant"
+    assert loaded.estimator.random_state is None
+    assert callable(ensemble.estimators_[0].learning_rate)  # as it was
+
+
 def test_a_schedule_of_ones_own_is_named(tmp_path: Path) -> None:
     class Mine(schedules.Schedule):
         def __call__(self, epoch: int, n_epochs: int) -> float:
@@ -335,6 +350,8 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
         of_dates.save(path)
     with pytest.raises(TypeError, match=r"os\.PathLike"):
         clf.save(3)
+    with pytest.raises(ValueError, match=r"'optimizer' parameter of save must be .* Got 'no'"):
+        clf.save(path, optimizer="no")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -101,6 +101,8 @@ def test_files_of_other_kinds(tmp_path: Path) -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         pymlp.load(tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError, match="No such file or directory: ''"):
+        pymlp.load("")
     with pytest.raises(IsADirectoryError):
         pymlp.load(tmp_path)
     with pytest.raises(NotADirectoryError):

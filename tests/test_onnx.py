@@ -293,10 +293,25 @@ def test_a_file_that_cannot_be_replaced_stays(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_links_and_permissions_stay(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    (tmp_path / "link.onnx").symlink_to(path)
+    pymlp.onnx.export(classifier().fit(X, NAMES), tmp_path / "link.onnx")
+    assert (tmp_path / "link.onnx").is_symlink()
+    assert path.read_bytes() != b"old"
+    assert path.stat().st_mode & 0o777 == 0o640
+    (tmp_path / "plain").touch()
+    pymlp.onnx.export(classifier().fit(X, NAMES), tmp_path / "new.onnx")
+    assert (tmp_path / "new.onnx").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 @pytest.mark.parametrize(
     ("est", "params", "error", "message"),
     [
         (LogisticRegression(), {}, TypeError, "'est' parameter must be one of MLPClassifier, MLP"),
+        (LogisticRegression(), {}, TypeError, r"for a pipeline use skl2onnx\.to_onnx"),
         (MLPClassifier, {}, TypeError, "'est' parameter must be one of MLPClassifier, MLP"),
         (MLPClassifier(), {"precision": "float16"}, ValueError, "'precision' .* 'float32', 'float"),
         (MLPClassifier(), {}, NotFittedError, "This MLPClassifier instance is not fitted yet"),

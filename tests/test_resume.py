@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pymlp import Checkpoint, MLPClassifier, MLPEnsembleClassifier, MLPRegressor, load
+from pymlp._fingerprint import as_text
 from pymlp.callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from pymlp.schedules import OneCycle
 
@@ -366,6 +373,53 @@ def test_other_parameters_are_refused(
     assert not hasattr(model, "coefs_")
 
 
+def test_functions_are_compared_by_what_they_do(tmp_path: Path) -> None:
+    def init(scale: float) -> Callable[..., Any]:
+        return lambda n_in, n_out, random_state: scale * random_state.randn(n_in, n_out)
+
+    def other(scale: float) -> Callable[..., Any]:
+        return lambda n_in, n_out, random_state: -scale * random_state.randn(n_in, n_out)
+
+    other(1.0).__qualname__ = init(1.0).__qualname__
+    assert as_text(init(1.0)) == as_text(init(1.0))
+    texts = {as_text(f) for f in (init(1.0), init(2.0), other(1.0))}
+    texts |= {as_text(partial(init, scale=scale)) for scale in (1.0, 2.0)}
+    texts |= {as_text(f) for f in (lambda x: -np.sin(x), lambda x: -np.cos(x), lambda x, y=1: x)}
+    assert len(texts) == 8
+    model = MLPClassifier((8,), max_iter=3, random_state=0, init=init(1.0))
+    model.fit(X, LABELS, resume=tmp_path / "fit")
+    with pytest.raises(ValueError, match="'init' parameter"):
+        model.set_params(init=init(2.0)).fit(X, LABELS, resume=tmp_path / "fit")
+
+
+def test_a_function_has_the_same_text_in_every_process() -> None:
+    # constants that are sets have another order in each, and a function may close over itself
+    code = (
+        "from pymlp._fingerprint import as_text\n"
+        "def outer():\n"
+        "    def f(x): return f(x) if x in {'a', 'b', 'c', 'd'} else (lambda: x)\n"
+        "    return f\n"
+        "print(as_text(outer()))"
+    )
+    texts = {
+        subprocess.check_output(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": s}
+        )
+        for s in "12"
+    }
+    assert len(texts) == 1
+
+
+def test_other_words_for_the_same_parameters_go_on(tmp_path: Path) -> None:
+    weights = {0: 1.0, 1: 2.0, 2: 3.0}
+    model = MLPClassifier((8,), max_iter=3, random_state=0, class_weight=weights)
+    model.fit(X, LABELS, resume=tmp_path / "fit")
+    backwards = dict(reversed(weights.items()))
+    again = MLPClassifier(8, max_iter=3, random_state=0, class_weight=backwards)
+    again.fit(X, LABELS, resume=tmp_path / "fit")
+    assert again.history_ == model.history_  # with the seconds: nothing was trained
+
+
 def test_threads_and_verbosity_may_change(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -381,6 +435,50 @@ def test_other_callbacks_are_refused(tmp_path: Path) -> None:
     model.set_callbacks(EarlyStopping("loss"))
     with pytest.raises(ValueError, match=r"with the callbacks \[\]. Got \['EarlyStopping'\]"):
         model.fit(X, LABELS, resume=tmp_path / "fit")
+
+
+def test_a_callback_with_other_settings_is_refused(tmp_path: Path) -> None:
+    def build(**settings: Any) -> MLPClassifier:
+        model = MLPClassifier((8,), max_iter=9, random_state=0)
+        return model.set_callbacks(EarlyStopping("loss", **settings))
+
+    model = build(patience=1, min_delta=9).fit(X, LABELS, resume=tmp_path / "fit")
+    with pytest.raises(ValueError, match="with another EarlyStopping: patience was 1, now 20"):
+        build(patience=20, min_delta=9).fit(X, LABELS, resume=tmp_path / "fit")
+    chatty = build(patience=1, min_delta=9, verbose=True)
+    assert_same_fit(chatty.fit(X, LABELS, resume=tmp_path / "fit"), model)
+
+
+def test_what_hooks_change_in_place_goes_on(tmp_path: Path) -> None:
+    class Diary(Callback):
+        def __init__(self) -> None:
+            self.losses: list[float] = []
+            self.seen: set[int] = set()
+            self.by_epoch: dict[str, float] = {}
+            self.total = np.zeros(2)
+            self.rng = np.random.default_rng(0)
+            self.old_rng = np.random.RandomState(0)
+            self.unused = np.arange(3, dtype=np.uint8)
+
+        def on_epoch_end(self, estimator: Any) -> None:
+            self.losses.append(estimator.loss_)
+            self.seen.add(estimator.n_iter_)
+            self.by_epoch[f"{estimator.n_iter_}"] = estimator.loss_
+            self.total += estimator.loss_
+            drawn = self.rng.random(), self.old_rng.rand()
+            self.diary_ = [*self.losses, *self.seen, *self.by_epoch, *self.total.tolist(), *drawn]
+
+    def build() -> MLPClassifier:
+        return MLPClassifier((8,), max_iter=5, random_state=0).set_callbacks(Diary())
+
+    def fit(model: MLPClassifier, resume: Any) -> MLPClassifier:
+        return model.fit(X, LABELS, resume=resume)
+
+    whole = fit(build(), None)._skl_callbacks[0].diary_
+    cut_short(build, fit, every_epoch(tmp_path), at=4)
+    again = build()
+    again.set_callbacks(*again._skl_callbacks, CrashAfter(0))
+    assert fit(again, every_epoch(tmp_path))._skl_callbacks[0].diary_ == whole
 
 
 def test_a_callback_that_keeps_what_is_no_data_is_refused(tmp_path: Path) -> None:
@@ -409,6 +507,10 @@ def test_what_is_no_path_is_refused(resume: Any, words: str) -> None:
     ("options", "words"),
     [
         ({"path": 3}, "'path' parameter of Checkpoint must be a path. Got 3"),
+        ({"path": ""}, "'path' parameter of Checkpoint must be a path that is not empty. Got ''"),
+        ({"every": True}, "'every' parameter"),
+        ({"seconds": True}, "'seconds' parameter"),
+        ({"seconds": 10**400}, "'seconds' parameter"),
         ({"every": 0}, "'every' parameter of Checkpoint must be an integer of at least 1. Got 0"),
         ({"every": 1.5}, "'every' parameter"),
         ({"seconds": -1}, "'seconds' parameter of Checkpoint must be a finite number of at least"),
@@ -436,14 +538,14 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "model"
     model.save(path)
     content = path.read_bytes()
-    with pytest.raises(ValueError, match="no checkpoint of a fit"):
+    with pytest.raises(ValueError, match=r"it is a model, .* not the checkpoint of a fit"):
         model.fit(X, LABELS, resume=path)
     assert path.read_bytes() == content
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="not written by pymlp"):
         model.fit(X, LABELS, resume=path)
     model.fit(X, LABELS, resume=tmp_path / "fit")
-    with pytest.raises(ValueError, match="cannot be loaded"):
+    with pytest.raises(ValueError, match="the checkpoint of a fit, for fit's parameter 'resume'"):
         load(tmp_path / "fit")
     with pytest.raises(FileNotFoundError):
         model.fit(X, LABELS, resume=Checkpoint(tmp_path / "nowhere" / "fit", every=9))
@@ -467,6 +569,78 @@ def test_a_fit_that_is_refused_leaves_numpys_random_numbers_alone(tmp_path: Path
     drawn = np.random.random_sample(3)  # noqa: NPY002
     np.random.set_state(before)  # noqa: NPY002
     np.testing.assert_array_equal(np.random.random_sample(3), drawn)  # noqa: NPY002
+
+
+def test_whatever_refuses_a_fit_leaves_numpys_random_numbers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MLPClassifier((8,), max_iter=3).fit(X, LABELS, resume=tmp_path / "fit")
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CrashAfter, "on_fit_begin", interrupted)
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    with pytest.raises(KeyboardInterrupt):
+        MLPClassifier((8,), max_iter=3).set_callbacks(CrashAfter(0)).fit(
+            X, LABELS, resume=tmp_path / "fit"
+        )
+    with pytest.raises(ValueError, match="y_val"):
+        MLPClassifier((8,), max_iter=3).fit(
+            X, LABELS, X_val=X, y_val=LABELS[1:], resume=tmp_path / "fit"
+        )
+    after = np.random.get_state(legacy=False)  # noqa: NPY002
+    np.testing.assert_equal(after, before)
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_fit() -> None:
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        if root:  # who may write everywhere
+            os.seteuid(65534)
+        try:
+            with pytest.raises(PermissionError, match=re.escape(folder)):
+                MLPClassifier((8,)).fit(X, LABELS, resume=folder + "/fit")
+        finally:
+            if root:
+                os.seteuid(0)
+            os.chmod(folder, 0o700)
+
+
+def test_a_folder_for_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=re.escape(str(tmp_path))):
+        MLPClassifier((8,)).fit(X, LABELS, resume=tmp_path)
+
+
+def test_a_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MLPClassifier((8,), max_iter=5, random_state=0).set_callbacks(CrashAfter(2))
+    with pytest.raises(CrashError):
+        model.fit(X, LABELS, resume=every_epoch(tmp_path))
+    content = (tmp_path / "fit").read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    model.set_callbacks(CrashAfter(0))
+    with pytest.warns(RuntimeWarning, match="could not be written: .*No space left") as caught:
+        model.fit(X, LABELS, resume=every_epoch(tmp_path))
+    assert {warned.filename for warned in caught} == {__file__}
+    assert (tmp_path / "fit").read_bytes() == content
+    whole = MLPClassifier((8,), max_iter=5, random_state=0).fit(X, LABELS)
+    assert_same_fit(model.set_callbacks(), whole)
+
+
+def test_a_callback_that_comes_to_keep_no_data_is_a_warning(tmp_path: Path) -> None:
+    class Keeper(Callback):
+        def on_epoch_end(self, estimator: Any) -> None:
+            self.model = estimator
+
+    model = MLPClassifier((8,), max_iter=3, random_state=0).set_callbacks(Keeper())
+    with pytest.warns(RuntimeWarning, match="A fit with a Keeper cannot be resumed"):
+        model.fit(X, LABELS, resume=tmp_path / "fit")
+    assert model.n_iter_ == 3
 
 
 def test_an_interrupt_leaves_the_last_checkpoint(tmp_path: Path) -> None:

@@ -172,11 +172,10 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         resume: str | os.PathLike[str] | Checkpoint | None = None,
         incremental: bool = False,
     ) -> Self:
-        with self._all_or_nothing():
+        with self._all_or_nothing(), resumable(resume, self.solver) as checkpoint:
             if incremental:
                 self._validate_changed_params()
             self._check_options()
-            checkpoint = resumable(resume, self.solver)
             if incremental and self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             if (X_val is None) != (y_val is None):

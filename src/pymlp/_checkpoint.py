@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ from . import _core, _safetensors
 from ._callback_state import callback_states, restore_callbacks
 from ._fingerprint import differences, fingerprint
 from ._optimizers import N_MOMENTS
+from ._parallel import warn
 from ._parameters import Array, Parameters
 from ._values import decoded, encoded
 
@@ -36,8 +40,10 @@ class Checkpoint:
     """Where, and how often, a fit stores its state: what ``fit`` takes as `resume`.
 
     A checkpoint is written when an epoch ends that is due by both `every` and `seconds`, and when
-    the fit ends. It is a safetensors file, replaced when the new one is complete: whenever the
-    process ends, there is a whole one. The fit that is resumed begins with the epoch after it.
+    the fit ends by itself, not by divergence or Ctrl-C. It is a safetensors file, replaced when the
+    new one is complete: whenever the process ends, there is a whole one. The fit that is resumed
+    begins with the epoch after it. A file that cannot be written amid a fit is a warning: the fit
+    goes on.
 
     Parameters
     ----------
@@ -77,9 +83,10 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         _check("path", self.path, isinstance(self.path, (str, os.PathLike)), "a path")
-        sound = isinstance(self.every, Integral) and self.every >= 1
+        _check("path", self.path, bool(os.fspath(self.path)), "a path that is not empty")
+        sound = _is_number(self.every, Integral) and self.every >= 1
         _check("every", self.every, sound, "an integer of at least 1")
-        sound = isinstance(self.seconds, Real) and isfinite(self.seconds) and self.seconds >= 0
+        sound = _is_number(self.seconds, Real) and 0 <= self.seconds <= sys.float_info.max
         _check("seconds", self.seconds, sound, "a finite number of at least 0")
 
 
@@ -99,6 +106,7 @@ class Resumable:
     def __init__(self, resume: str | os.PathLike[str] | Checkpoint) -> None:
         self._when = resume if isinstance(resume, Checkpoint) else Checkpoint(resume)
         self._path = os.fspath(self._when.path)
+        self._random_state: np.random.RandomState | None = None
         self._arrays: dict[str, Array] = {}
         self._state: dict[str, Any] | None = None
         try:
@@ -106,11 +114,15 @@ class Resumable:
         except FileNotFoundError:
             if not Path(self._path).parent.is_dir():  # then there will be no file, either
                 raise
-            return
-        with _safetensors.refusing(self._path):
-            if not isinstance(description.get("fit"), dict):
-                raise ValueError("it is no checkpoint of a fit")
-            self._state = description["fit"]
+        else:
+            with _safetensors.refusing(self._path):
+                if "model" in description:
+                    raise ValueError("it is a model, for pymlp.load, not the checkpoint of a fit")
+                if not isinstance(description.get("fit"), dict):
+                    raise ValueError("it is not the checkpoint of a fit")
+                self._state = description["fit"]
+        if not self.has_ended:
+            _check_writable(os.path.dirname(os.path.realpath(self._path)))
 
     @property
     def has_ended(self) -> bool:
@@ -119,11 +131,16 @@ class Resumable:
 
     def seed(self, random_state: np.random.RandomState) -> None:
         """Bring the random numbers to where the fit began: it draws what it drew then."""
-        self._found = random_state.get_state(legacy=False)
+        self._random_state, self._found = random_state, random_state.get_state(legacy=False)
         if self._state is not None:
             with _safetensors.refusing(self._path):
                 random_state.set_state(decoded(self._state["random_begin"]))
         self._begin = encoded(random_state.get_state(legacy=False))
+
+    def put_back(self) -> None:
+        """Undo `seed`, of a fit that raises: the random numbers may be NumPy's own."""
+        if self._random_state is not None:
+            self._random_state.set_state(self._found)
 
     def begin(
         self,
@@ -164,18 +181,14 @@ class Resumable:
         self._fingerprint = fingerprint(est, train, validation)
         if self._state is None:
             return rows
-        try:
-            with _safetensors.refusing(self._path):
-                changed = differences(self._state["fingerprint"], self._fingerprint)
-                if changed:
-                    raise ValueError(
-                        "it is of another fit, with another " + ", ".join(changed) + ". Fit "
-                        "with what it was written with, or remove the file to train anew"
-                    )
-                return self._restore(est, engine, rows, best, self._state)
-        except ValueError:
-            est._random_state.set_state(self._found)  # which may be NumPy's own
-            raise
+        with _safetensors.refusing(self._path):
+            changed = differences(self._state["fingerprint"], self._fingerprint)
+            if changed:
+                raise ValueError(
+                    "it is of another fit, with another " + ", ".join(changed) + ". Fit "
+                    "with what it was written with, or remove the file to train anew"
+                )
+            return self._restore(est, engine, rows, best, self._state)
 
     def _restore(
         self,
@@ -259,6 +272,11 @@ class Resumable:
             What early stopping keeps.
         has_ended : bool
             The fit stops by itself after this epoch.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the file cannot be written, or a callback now keeps what is no data.
         """
         is_due = (
             est.n_iter_ - self._epoch >= self._when.every
@@ -266,6 +284,26 @@ class Resumable:
         )
         if not (is_due or has_ended or est.n_iter_ == est.max_iter):
             return
+        try:
+            self._write(est, engine, rows, best, has_ended=has_ended)
+        except (OSError, ValueError) as error:  # no reason to lose the model
+            warn(
+                f"The checkpoint '{self._path}' could not be written: {error}; the fit goes on, an "
+                "older file is whole.",
+                RuntimeWarning,
+                stacklevel=6,  # the caller of fit
+            )
+        self._time, self._epoch = time.monotonic(), est.n_iter_
+
+    def _write(
+        self,
+        est: BaseMLP,
+        engine: Engine,
+        rows: Array,
+        best: list[Parameters] | None,
+        *,
+        has_ended: bool,
+    ) -> None:
         arrays: dict[str, Array] = {"rows": rows}
         for name, several in (
             ("kept", engine.kept()),
@@ -295,7 +333,6 @@ class Resumable:
         }
         description = {"pymlp": _core.__version__, "fit": state}
         _safetensors.write(self._path, arrays | of_callbacks, description)
-        self._time, self._epoch = time.monotonic(), est.n_iter_
 
 
 def _checked_counts(counted: Any, max_iter: int) -> dict[str, Any]:
@@ -309,10 +346,12 @@ def _checked_counts(counted: Any, max_iter: int) -> dict[str, Any]:
     return dict(counted)
 
 
-def resumable(resume: Any, solver: str) -> Resumable | None:
-    """What ``fit``'s parameter `resume` says."""
+@contextmanager
+def resumable(resume: Any, solver: str) -> Iterator[Resumable | None]:
+    """What ``fit``'s parameter `resume` says; a fit that raises leaves the random state alone."""
     if resume is None:
-        return None
+        yield None
+        return
     if not isinstance(resume, (str, os.PathLike, Checkpoint)):
         raise ValueError(
             "The 'resume' parameter of fit must be a path, a Checkpoint or None. "
@@ -323,12 +362,28 @@ def resumable(resume: Any, solver: str) -> Resumable | None:
             "The 'resume' parameter of fit needs a stochastic solver: the memory of "
             "solver='lbfgs' lies within SciPy, where no checkpoint can reach it."
         )
-    return Resumable(resume)
+    checkpoint = Resumable(resume)
+    try:
+        yield checkpoint
+    except BaseException:
+        checkpoint.put_back()
+        raise
 
 
 def _named(name: str, parameters: Parameters) -> dict[str, Array]:
     arrays = {f"{name}.coefs.{k}": c for k, c in enumerate(parameters.coefs)}
     return arrays | {f"{name}.intercepts.{k}": b for k, b in enumerate(parameters.intercepts)}
+
+
+def _check_writable(folder: str) -> None:
+    """Raise before the fit, not after its first epochs."""
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _check(name: str, value: object, sound: bool, allowed: str) -> None:

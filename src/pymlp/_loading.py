@@ -70,6 +70,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     arrays, description = _safetensors.read(path)
     with _safetensors.refusing(path):
+        if "fit" in description:
+            raise ValueError(
+                "it is the checkpoint of a fit, for fit's parameter 'resume', not a model"
+            )
         if "model" not in description:
             raise ValueError(f"it holds {', '.join(description)}, but no model")
         est = rebuilt(arrays, description["model"])

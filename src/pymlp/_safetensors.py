@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from secrets import token_hex
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ._parameters import Array
+from ._whole_files import replace_file
 
 FORMAT = 1  # a reader understands all up to its own
 MAX_HEADER = 2**24  # bytes; room for a million names
@@ -56,19 +54,18 @@ def write(
     _require_safetensors()
     from safetensors.numpy import save
 
-    path = Path(path)
     described = {"sha256": ZEROS.decode(), "format": FORMAT, **description}
     text = json.dumps(described, allow_nan=False, separators=(",", ":"))
     content = save({name: _little_endian(a) for name, a in arrays.items()}, {"pymlp": text})
     n_bytes = int.from_bytes(content[:8], "little")
     if n_bytes > MAX_HEADER:
         raise ValueError(
-            f"'{path}' cannot be written: parameters, names and the like take {n_bytes} bytes, and "
-            f"a file has room for {MAX_HEADER}."
+            f"'{os.fspath(path)}' cannot be written: parameters, names and the like take {n_bytes} "
+            f"bytes, and a file has room for {MAX_HEADER}."
         )
     if content[8 : DIGEST.start] != START:  # rather no file than one that cannot be read
         raise RuntimeError("This version of safetensors writes headers in another order.")
-    _replace(path, content[: DIGEST.start] + _checksum(content) + content[DIGEST.stop :])
+    replace_file(path, content[: DIGEST.start] + _checksum(content) + content[DIGEST.stop :])
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -97,7 +94,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     _require_safetensors()
     from safetensors import deserialize
 
-    path = Path(path)
+    path = os.fspath(path)  # a number would be an open file's
     with refusing(path):
         content = _content(path)
         n_bytes = int.from_bytes(content[:8], "little")
@@ -149,48 +146,10 @@ def _checksum(content: bytes) -> bytes:
     return digest.hexdigest().encode()
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Put a new file where an old one may be, without a moment between the two.
-
-    Killed amid that, it leaves a file ``.????????.tmp`` beside.
-    """
-    path = Path(os.path.realpath(path))  # what a link leads to
-    temporary = path.with_name(f".{token_hex(4)}.tmp")  # the same disk: a rename suffices
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with open(descriptor, "wb") as file:
-                with suppress(FileNotFoundError):
-                    os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        error.add_note(f"Raised while '{path}' was being written.")
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the disk knows a new name."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that does not do that for folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
 # --- reading -------------------------------------------------------------------------------------
 
 
-def _content(path: Path) -> bytes:
+def _content(path: str | os.PathLike[str]) -> bytes:
     """All of a file, if its beginning is that of one of ours."""
     # without O_NONBLOCK a named pipe would be waited for
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
@@ -200,7 +159,10 @@ def _content(path: Path) -> bytes:
         start = file.read(DIGEST.stop)
         n_bytes = int.from_bytes(start[:8], "little")
         if not start[8:].startswith(START):
-            raise ValueError("it was not written by pymlp, or its beginning is damaged")
+            raise ValueError(
+                "it was not written by pymlp (a pickle is for joblib.load), or its beginning is "
+                "damaged"
+            )
         if n_bytes > MAX_HEADER:
             raise ValueError(f"its header claims {n_bytes} bytes; {MAX_HEADER} are the most")
         if not DIGEST.stop <= 8 + n_bytes <= status.st_size:

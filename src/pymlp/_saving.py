@@ -8,6 +8,7 @@ averages, the moments, the records of the epochs, and a few rows with the output
 from __future__ import annotations
 
 import os
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,8 +60,9 @@ class Savable:
             If the file cannot be written.
         ValueError
             If a parameter is out of range or no data: a function, a RandomState, a scorer. Set
-            another value first, such as ``set_params(learning_rate='constant')``; predictions do
-            not depend on it. Or if a weight is not finite.
+            another value first, such as ``set_params(learning_rate='constant')``, of an ensemble
+            ``set_params(estimator__learning_rate='constant')``; predictions do not depend on it. Or
+            if a weight is not finite.
         TypeError
             If the estimator is of a class of your own.
 
@@ -80,6 +82,11 @@ class Savable:
         >>> bool((loaded.predict_proba(X) == clf.predict_proba(X)).all())
         True
         """
+        if not (optimizer is None or isinstance(optimizer, (bool, np.bool_))):
+            raise ValueError(
+                "The 'optimizer' parameter of save must be True, False or None. "
+                f"Got {optimizer!r} instead."
+            )
         arrays, model = described(self, optimizer=optimizer)
         _safetensors.write(path, arrays, {**versions(), "model": model})
 
@@ -111,7 +118,8 @@ def described(
     if hasattr(est, "estimators_"):
         model["members"] = []
         for k, member in enumerate(est.estimators_):
-            of_member, description = described(member, optimizer=optimizer)
+            as_data = _of_data(member, est._template())
+            of_member, description = described(as_data, optimizer=optimizer)
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             model["members"].append(description)
         return arrays, model
@@ -178,18 +186,39 @@ def _class_name(est: Any) -> str:
 def _parameters(est: Any) -> dict[str, Any]:
     values = {}
     for name, value in est.get_params(deep=False).items():
-        try:
-            if name == "estimator" and value is not None:
-                values[name] = {"class": _class_name(value), "parameters": _parameters(value)}
-            else:
-                values[name] = encoded(value)
-        except NotDataError as error:
-            raise ValueError(
-                f"The '{name}' parameter of {type(est).__name__} must be data to be saved, not a "
-                f"function or another object: {error}. Set another value first, by "
-                f"set_params({name}=...); predictions do not depend on it."
-            ) from error
+        if name == "estimator" and value is not None:
+            template = {
+                inner: _encoded_parameter(est, f"estimator__{inner}", of_template)
+                for inner, of_template in value.get_params(deep=False).items()
+            }
+            values[name] = {"class": _class_name(value), "parameters": template}
+        else:
+            values[name] = _encoded_parameter(est, name, value)
     return values
+
+
+def _encoded_parameter(est: Any, name: str, value: Any) -> Any:
+    try:
+        return encoded(value)
+    except NotDataError as error:
+        if name == "estimator__random_state":
+            return None  # members have seeds of their own
+        raise ValueError(
+            f"The '{name}' parameter of {type(est).__name__} must be data to be saved, not a "
+            f"function or another object: {error}. Set another value first, by "
+            f"set_params({name}=...); predictions do not depend on it."
+        ) from error
+
+
+def _of_data(member: Any, template: Any) -> Any:
+    """Give a copy of an ensemble's member the template's parameters where its own are no data."""
+    values = template.get_params(deep=False)
+    for name, value in member.get_params(deep=False).items():
+        try:
+            encoded(value)
+        except NotDataError:
+            member = copy(member).set_params(**{name: values[name]})
+    return member
 
 
 def _feature_names(est: Any) -> dict[str, Any]:

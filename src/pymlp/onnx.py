@@ -10,8 +10,6 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +20,7 @@ from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._onnx_graph import OPSET, Graph, Output, predict
 from ._parameters import Array
 from ._regressor import MLPRegressor
+from ._whole_files import replace_file
 
 __all__ = ["export", "register"]
 
@@ -87,7 +86,10 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
     """
     if not isinstance(est, ESTIMATORS):
         names = ", ".join(kind.__name__ for kind in ESTIMATORS)
-        raise TypeError(f"The 'est' parameter must be one of {names}. Got {est!r} instead.")
+        raise TypeError(
+            f"The 'est' parameter must be one of {names}; for a pipeline use skl2onnx.to_onnx. "
+            f"Got {est!r} instead."
+        )
     if precision not in (None, *PRECISIONS):
         raise ValueError(
             f"The 'precision' parameter must be among {[None, *PRECISIONS]}. "
@@ -95,7 +97,7 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
         )
     check_is_fitted(est)
     model = _model(est, precision or _weights_dtype(est))
-    _write(Path(path), model.SerializeToString())
+    replace_file(path, model.SerializeToString())
 
 
 def register() -> None:
@@ -199,19 +201,6 @@ def _declared(output: Output) -> Any:
 def _weights_dtype(est: Any) -> Any:
     member = est.estimators_[0] if hasattr(est, "estimators_") else est
     return member._predictive_parameters().coefs[0].dtype
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Put bytes into a file that is, at every moment, the old one or the new one."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
 
 
 with contextlib.suppress(ImportError):  # nobody to tell

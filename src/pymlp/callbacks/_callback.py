@@ -7,6 +7,7 @@ from copy import copy, deepcopy
 from inspect import signature
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 
@@ -20,6 +21,7 @@ KERAS_HOOKS = {
     "on_train_end": "on_fit_end(self, estimator)",
     "on_train_batch_end": "on_epoch_end(self, estimator): no hook is called within an epoch",
 }
+CHANGEABLE = (list, dict, set, np.ndarray, np.random.Generator, np.random.RandomState)  # in place
 NOT_OF_HOOKS = ("_fits", "_fit_id", "_before")  # attributes of a fit's copy
 LOWER_IS_BETTER = ("gradient_norm_", "dead_share_")  # and the losses
 
@@ -83,11 +85,16 @@ class Callback:
         return state
 
     def _state(self) -> dict[str, Any]:
-        """What this fit's hooks have set so far, for a checkpoint: all but what was set before."""
+        """What this fit's hooks have set or changed so far, for a checkpoint."""
         return {
             name: value.value if isinstance(value, Best) else value
             for name, value in vars(self).items()
-            if name.endswith("_") or not (name in NOT_OF_HOOKS or value is self._before.get(name))
+            if name not in NOT_OF_HOOKS
+            and (
+                name.endswith("_")
+                or isinstance(value, CHANGEABLE)
+                or value is not self._before.get(name)
+            )
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
