@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from unchanged import state_of
 
@@ -131,6 +132,14 @@ BAD_X: dict[str, tuple[Any, str]] = {
     "frame with NA": (pd.DataFrame(X).astype("Float64").mask(X > 1), "input X contains NaN"),
     "frame of dates": (
         pd.DataFrame({i: pd.date_range("2020", periods=N) for i in range(5)}),
+        "X must hold numbers, of dates",
+    ),
+    "polars frame of dates": (
+        pl.DataFrame({"abcde"[i]: np.zeros(N, "M8[ms]") for i in range(5)}),
+        "X must hold numbers, of dates",
+    ),
+    "polars frame of durations": (
+        pl.DataFrame({"abcde"[i]: np.zeros(N, "m8[ms]") for i in range(5)}),
         "X must hold numbers, of dates",
     ),
     "frame of categories": (
@@ -264,6 +273,8 @@ def test_y(estimator: Any, case: str) -> None:
     model = copy(fitted(estimator))
     assert_refused(model, lambda m: m.fit(X, y), message)
     assert_refused(model, lambda m: m.partial_fit(X, y), later)
+    of_score = f"{message}|got scalar|mix of (continuous|unknown)|labels of the type of `classes_`"
+    assert_refused(model, lambda m: m.score(X, y), of_score)
 
 
 BAD_WEIGHT: dict[str, tuple[Any, str]] = {
@@ -298,9 +309,65 @@ def test_weights(case: str, estimator: Any) -> None:
         assert_refused(model, lambda m: m.fit(X, y, weight), message)
         val = {"X_val": X, "y_val": y, "sample_weight_val": weight}
         assert_refused(model, lambda m, v=val: m.fit(X, y, **v), message)
+    model = copy(fitted(estimator))
     if hasattr(estimator, "partial_fit"):
-        model = copy(fitted(estimator))
         assert_refused(model, lambda m: m.partial_fit(X, y, weight), message)
+    if case != "all too small":  # for the engine only
+        assert_refused(model, lambda m: m.score(X, y, weight), message)
+
+
+def test_a_score_of_several_outputs_checks_y_and_the_weights() -> None:
+    two = np.c_[LABELS, LABELS[::-1]]
+    pinball = build(MLPRegressor).set_params(loss="pinball", quantile=[0.1, 0.9])
+    models = [
+        (build(MLPClassifier).fit(X, two), two),
+        (pinball.fit(X, TARGETS), TARGETS),
+        (fitted(MLPEnsembleClassifier), LABELS),
+        (fitted(MLPEnsembleRegressor), TARGETS),
+    ]
+    for model, y in models:
+        assert model.score(X, y) == pytest.approx(model.score(X, y, np.full(N, 0.5)))
+        assert_refused(model, lambda m, y=y: m.score(X, y[:1]), "inconsistent numbers")
+        assert_refused(model, lambda m, y=y: m.score(X, masked(y)), "y is a masked array")
+        for weight in (np.full(N, 1e308), np.full(N, 3e38, "f4")):
+            act = partial(type(model).score, X=X, y=y, sample_weight=weight)
+            assert_refused(model, act, "sample_weight must have a finite sum in float")
+        act = partial(type(model).score, X=X, y=y, sample_weight=[None] * N)
+        assert_refused(model, act, "sample_weight contains NaN")
+
+
+def test_a_score_of_labels_that_cannot_be_compared_with_the_classes() -> None:
+    dates = np.arange(N).astype("M8[s]")
+    message = "y must hold labels of the type of `classes_`"
+    assert_refused(fitted(MLPClassifier), lambda m: m.score(X, dates), message)
+    model = build(MLPClassifier).fit(X, dates[LABELS])
+    for y in (dates[LABELS], dates[LABELS, None], dates):  # many or unknown ones are no warning
+        right = (model.predict(X) == y.ravel()).mean()
+        assert model.score(X, y) == pytest.approx(right)
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_opposite_large_columns_are_no_warning(dtype: str, layout: Any) -> None:
+    large = 3e38 if dtype == "f4" else 1e308
+    rows = np.zeros((N, 5), dtype, layout)
+    rows[:, 1::2] = [large, -large]
+    infinite = np.where(rows == 0, rows, np.copysign(INF, rows)).astype(dtype, layout)
+    for model in (build(MLPClassifier), copy(fitted(MLPClassifier))):
+        assert_refused(model, lambda m: m.fit(infinite, LABELS), "input X contains infinity")
+    model = copy(fitted(MLPClassifier))
+    assert_refused(model, lambda m: m.predict(infinite), "input X contains infinity")
+    frame = pd.DataFrame(rows)
+    with np.errstate(all="raise"):
+        assert model.set_params(activation="tanh").predict(frame).shape == (N,)
+
+
+def test_polars_series_are_weights() -> None:
+    expected = build(MLPClassifier).fit(X, LABELS, np.ones(N)).predict_proba(X)
+    model = build(MLPClassifier).fit(X, LABELS, pl.Series(np.ones(N)))
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    dates = pl.Series(np.zeros(N, "M8[ms]"))
+    assert_refused(model, lambda m: m.fit(X, LABELS, dates), "sample_weight must be numbers")
 
 
 # --- weights of the network, set by hand ----------------------------------------------------------

@@ -255,6 +255,31 @@ def test_what_constraints_cannot_say(case: str) -> None:
     assert_refused(model, lambda m: m.fit(X, y), f"(?s){message}")
 
 
+SET_LATER: list[tuple[Any, str, Any]] = [
+    *((MLPClassifier, "n_threads", v) for v in OPTIONAL_COUNT),
+    *((MLPRegressor, "precision", v) for v in ["x", 32, ["float32"], np.array(["a", "b"])]),
+    *((MLPEnsembleRegressor, "n_threads", v) for v in OPTIONAL_COUNT),
+]
+
+
+@pytest.mark.parametrize(("estimator", "name", "value"), SET_LATER)
+def test_what_predict_reads_is_checked_after_it_was_set(
+    estimator: Any, name: str, value: Any
+) -> None:
+    model = copy(fitted(estimator)).set_params(**{name: value})
+    message = f"(?s)The '{name}' parameter of {estimator.__name__} must be .* Got "
+    for rows in (X[:1], X, X.tolist()):
+        assert_refused(model, lambda m, r=rows: m.predict(r), message)
+    sound = 2 if name == "n_threads" else "float64"
+    expected = fitted(estimator).predict(X)
+    np.testing.assert_array_equal(model.set_params(**{name: sound}).predict(X), expected)
+
+
+def test_n_threads_may_be_of_numpy() -> None:
+    model = copy(fitted(MLPClassifier)).set_params(n_threads=np.int64(2))
+    np.testing.assert_array_equal(model.predict(X), fitted(MLPClassifier).predict(X))
+
+
 # --- schedules, callbacks, data sets, and what is set on a fitted estimator -----------------------
 
 C, S = callbacks, schedules

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from . import _core
 from ._base import BaseMLP
 from ._memory import check_memory
+from ._options import check_parameter
 from ._parallel import Fitted, fit_side_by_side, limited_threads
 from ._parameters import Array
 from ._rows import arithmetic_type, checked_weight, validated
@@ -177,6 +178,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     def _of_members(self, method: str, X: Any) -> Array:
         """What a method of each member returns: (n_members, n_samples, ...)."""
         check_is_fitted(self)
+        check_parameter(self, "n_threads")  # may have been set since
         dtype = self.estimators_[0].coefs_[0].dtype
         X = validated(self, X, types=[dtype], reset=False)
         with limited_threads(self.n_threads and min(self.n_threads, 2**31 - 1)):

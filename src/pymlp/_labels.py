@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ._parameters import Array
-from ._sparse import check_sparse
-from ._targets import MultiOutput, Target
+from ._rows import checked_y, weight_of_a_mean
+from ._targets import MultiOutput, Target, check_labels
 
 
 def _outputs_scores(estimator: Any) -> bool:
@@ -167,17 +168,27 @@ class LabelsMixin(ClassifierMixin):
         -------
         float
             Between 0 and 1.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X, y or the weights are not what `fit` takes, or if the weights' sum is infinite.
         """
         check_is_fitted(self)
-        check_sparse(y, "y")
+        labels = checked_y(y, y_numeric=False)
+        check_labels(labels)
+        predicted = self.predict(X)
+        weight = weight_of_a_mean(sample_weight, predicted)
         if isinstance(self._target, MultiOutput):  # not for scikit-learn's accuracy_score
-            labels: Array = np.asarray(y)
             self._target.check_shape(labels, "y")
-            right = (self.predict(X) == labels).all(axis=1)
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, labels)
-            return float(np.average(right, weights=sample_weight))  # type: ignore[arg-type]
-        return float(super().score(X, y, sample_weight))
+            check_consistent_length(labels, predicted)
+            return float(np.average((predicted == labels).all(axis=1), weights=weight))
+        try:
+            return float(accuracy_score(labels, predicted, sample_weight=weight))
+        except TypeError as error:  # dates and numbers, for instance
+            raise TypeError(f"y must hold labels of the type of `classes_`: {error}") from error
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from . import _initializers
 from ._optimizers import N_MOMENTS
@@ -34,6 +39,7 @@ ACTIVATIONS = (
     "hard_sigmoid",
 )
 
+PRECISIONS = ("float32", "float64", "bfloat16")
 COUNTS = ("batch_size", "max_iter", "n_iter_no_change", "max_fun", "n_threads")  # any integer
 _ARGUMENTS = {
     "learning_rate": ("epoch",),
@@ -85,7 +91,7 @@ class EstimatorOptions(BaseEstimator):
         "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
         "monitor_gradients": ["boolean"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-        "precision": [None, StrOptions({"float32", "float64", "bfloat16"})],
+        "precision": [None, StrOptions(set(PRECISIONS))],
     }
 
     def __init__(
@@ -270,11 +276,27 @@ class EstimatorOptions(BaseEstimator):
 
     def _in_bf16(self) -> bool:
         """Do products read numbers rounded to bfloat16? What they add up to is float32."""
-        return self.precision == "bfloat16"
+        precision = self.precision
+        if precision is None:
+            return False
+        if not isinstance(precision, str) or precision not in PRECISIONS:  # set after the fit
+            check_parameter(self, "precision")
+        return precision == "bfloat16"
 
     def _threads(self) -> int:
         """``n_threads`` for the engine, which takes 0 for OpenMP's number and a C int."""
-        return min(self.n_threads or 0, 2**31 - 1)
+        n_threads = self.n_threads
+        if n_threads is None:
+            return 0
+        if type(n_threads) is not int or n_threads < 1:  # set after the fit, or of NumPy
+            check_parameter(self, "n_threads")
+        return min(n_threads, 2**31 - 1)
+
+
+def check_parameter(est: Any, name: str) -> None:
+    """Check a single parameter as `fit` does, for methods that read what may be set after it."""
+    constraints, value = {name: est._parameter_constraints[name]}, {name: getattr(est, name)}
+    validate_parameter_constraints(constraints, value, type(est).__name__)
 
 
 def _values(parameter: str, given: Any) -> list[Any]:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import RegressorMixin
-from sklearn.metrics import d2_pinball_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from ._parameters import Array
+from ._rows import checked_y, weight_of_a_mean
 
 
 class TargetsMixin(RegressorMixin):
@@ -39,11 +41,31 @@ class TargetsMixin(RegressorMixin):
         -------
         float
             At most 1; 0 is as good as a constant.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X, y or the weights are not what `fit` takes, or if the weights' sum is infinite.
         """
         check_is_fitted(self)
+        targets = checked_targets(checked_y(y, y_numeric=True))
+        outputs = self.predict(X)
+        weight = weight_of_a_mean(sample_weight, outputs)
         if self._levels is None:
-            return float(super().score(X, y, sample_weight))
-        return pinball_score(np.asarray(y), self.predict(X), sample_weight, self._levels)
+            return float(r2_score(targets, outputs, sample_weight=weight))
+        return pinball_score(targets, outputs, weight, self._levels)
+
+
+def checked_targets(y: Any) -> Array:
+    """Check that y holds numbers."""
+    if sparse.issparse(y):
+        raise TypeError("A sparse y is for labels: targets must be an array. Use y.toarray().")
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
+    targets: Array = y
+    return targets
 
 
 def pinball_score(y: Array, outputs: Array, sample_weight: Any, levels: list[float]) -> float:

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -20,7 +19,7 @@ from ._core import Loss
 from ._engine import Engine, Samples
 from ._optimizers import is_stochastic
 from ._parameters import Array
-from ._quantiles import TargetsMixin, by_target, pinball_score
+from ._quantiles import TargetsMixin, by_target, checked_targets, pinball_score
 from ._rows import converted
 
 
@@ -188,10 +187,7 @@ class Regressor(TargetsMixin, BaseMLP):
                 )
 
     def _validate_target(self, y: Any) -> Array:
-        if sparse.issparse(y):
-            raise TypeError("A sparse y is for labels: targets must be an array. Use y.toarray().")
-        if y.dtype.kind not in "fiub":
-            raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
+        y = checked_targets(y)
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' requires y >= 0, got a minimum of {y.min()}.")
         if self.loss == "gamma" and (y <= 0).any():

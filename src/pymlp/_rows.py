@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
 from ._memory import check_memory
 from ._parameters import ENGINE_LAYOUT, Array
@@ -48,30 +48,44 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     for values, name in zip((X, *y), ("X", "y"), strict=False):
         _check_form(values, name)
     as_it_is = isinstance(X, np.ndarray) and _is_read_by_the_engine(X.dtype)
+    with _saying_what_is_allowed():
+        checked = validate_data(
+            est,
+            X,
+            *y,
+            accept_sparse="csr",
+            dtype=None if as_it_is else list(types),
+            order=None if as_it_is else "C",
+            ensure_all_finite=not as_it_is,
+            reset=reset,
+            **options,
+        )
+    rows = checked[0] if y else checked
+    if as_it_is:
+        _check_finite(rows, arithmetic_type(rows, types), type(est).__name__)
+    rows = _laid_out(rows)
+    return (rows, checked[1]) if y else rows
+
+
+def checked_y(y: Any, *, y_numeric: bool) -> Any:
+    """Check a y by the rules of `validated`, for a score."""
+    _check_form(y, "y")
+    with _saying_what_is_allowed():
+        return _check_y(y, multi_output=True, y_numeric=y_numeric)
+
+
+@contextmanager
+def _saying_what_is_allowed() -> Iterator[None]:
+    """Let the errors of a conversion to numbers say of what."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # it is refused as infinite
-            checked = validate_data(
-                est,
-                X,
-                *y,
-                accept_sparse="csr",
-                dtype=None if as_it_is else list(types),
-                order=None if as_it_is else "C",
-                ensure_all_finite=not as_it_is,
-                reset=reset,
-                **options,
-            )
+            yield
     except OverflowError as error:
         raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
     except TypeError as error:
         if str(error).startswith(("float() argument", "boolean value of NA")):
             raise TypeError(f"X and y must hold numbers, y possibly labels: {error}") from error
         raise
-    rows = checked[0] if y else checked
-    if as_it_is:
-        _check_finite(rows, arithmetic_type(rows, types), type(est).__name__)
-    rows = _laid_out(rows)
-    return (rows, checked[1]) if y else rows
 
 
 def _check_form(values: Any, name: str) -> None:
@@ -84,10 +98,9 @@ def _check_form(values: Any, name: str) -> None:
             "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
             f"{type(values).__name__}."
         )
-    if name == "X" and hasattr(values, "columns"):  # a data frame, of pandas or polars
-        kinds = [getattr(dtype, "kind", "") for dtype in values.dtypes]
-        if "m" in kinds or "M" in kinds:
-            raise ValueError(f"{DATES} columns of dates or times.")
+    is_frame = name == "X" and hasattr(values, "columns")  # of pandas or polars
+    if is_frame and any(map(_is_of_time, values.dtypes)):
+        raise ValueError(f"{DATES} columns of dates or times.")
     if isinstance(values, np.ndarray):
         if values.dtype.kind == "V":
             raise ValueError(f"{name} must not be a structured array, got dtype {values.dtype}.")
@@ -95,6 +108,12 @@ def _check_form(values: Any, name: str) -> None:
             raise ValueError(f"{DATES} dtype {values.dtype}.")
         if not _is_read_by_the_engine(values.dtype):
             check_memory(8 * values.size, f"Converting {name} of shape {values.shape}")
+
+
+def _is_of_time(dtype: Any) -> bool:
+    """Tell whether values are dates, times or durations: of NumPy and pandas, or of polars."""
+    is_temporal = getattr(dtype, "is_temporal", None)
+    return getattr(dtype, "kind", "") in ("m", "M") or (is_temporal is not None and is_temporal())
 
 
 def refuse_masked(values: Any, name: str) -> None:
@@ -135,10 +154,26 @@ def naming(parameter: str) -> Iterator[None]:
 def checked_weight(sample_weight: Any, X: Any, name: str) -> Array:
     """Check sample weights: (n_samples,)."""
     refuse_masked(sample_weight, name)
-    if getattr(sample_weight, "dtype", np.dtype(float)).kind in "mMV":
-        raise ValueError(f"{name} must be numbers, got dtype {sample_weight.dtype}.")
-    with naming(name):
+    dtype = getattr(sample_weight, "dtype", None)
+    if _is_of_time(dtype) or getattr(dtype, "kind", "") == "V":
+        raise ValueError(f"{name} must be numbers, got dtype {dtype}.")
+    with naming(name), np.errstate(over="ignore", invalid="ignore"):
         weight: Array = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    return weight
+
+
+def weight_of_a_mean(sample_weight: Any, y: Any) -> Array | None:
+    """Check sample weights for a score: (n_samples,) with a finite sum, or None."""
+    if sample_weight is None:
+        return None
+    weight = checked_weight(sample_weight, y, "sample_weight")
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight must have a finite sum in {weight.dtype}. Got weights up to "
+            f"{weight.max()}."
+        )
     return weight
 
 
@@ -152,9 +187,9 @@ def _check_finite(X: Any, dtype: np.dtype[Any], estimator_name: str) -> None:
         return
     n = max(1, BLOCK_BYTES // max(1, X.itemsize * X.shape[1]))
     for first in range(0, len(X), n):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers, and of their sum
             block = X[first : first + n].astype(dtype, copy=False)
-        assert_all_finite(block, estimator_name=estimator_name, input_name="X")
+            assert_all_finite(block, estimator_name=estimator_name, input_name="X")
 
 
 def _laid_out(X: Any) -> Any:

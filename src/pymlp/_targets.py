@@ -1,6 +1,7 @@
 """What a classifier's labels are to the network's outputs, and back."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -285,6 +286,12 @@ def checked_labels(y: Any) -> Any:
     """Check that y holds labels; a single column becomes one-dimensional."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
+    check_labels(y, check_classification_targets)  # which warns of nearly as many as samples
+    return y
+
+
+def check_labels(y: Any, check_kind: Callable[[Any], Any] = type_of_target) -> None:
+    """Check that y holds labels that can be sorted, none of them missing."""
     if sparse.issparse(y) and not np.isin(y.data, (0, 1)).all():
         raise ValueError(
             "A sparse y must be a label indicator matrix of zeros and ones. Use y.toarray() for "
@@ -294,12 +301,11 @@ def checked_labels(y: Any) -> Any:
         raise ValueError("Input y contains NaT.")
     try:
         if not _is_mixed(y):
-            check_classification_targets(y)
+            check_kind(y)
         elif any(value is None or value != value for value in y.flat):  # noqa: PLR0124 - NaN
             raise ValueError("Input y contains None or NaN.")
     except TypeError as error:  # labels that cannot be compared, pandas.NA among them
         raise TypeError(f"y must hold labels that can be sorted: {error}") from error
-    return y
 
 
 def target_of(y: Any) -> Target:
