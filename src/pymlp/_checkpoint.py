@@ -48,7 +48,8 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path-like
-        The file; its folder must exist. One file a fit.
+        The file; its folder must exist. One file a fit: the fits of a GridSearchCV or of
+        cross_val_score cannot share one, nor can one ``warm_start`` after another.
     every : int, default=1
         Epochs from one to the next, at least 1.
     seconds : float, default=10.0

@@ -84,7 +84,7 @@ class Regressor(TargetsMixin, BaseMLP):
         ImportError
             With `resume`, without safetensors: ``pip install "pymlp[files]"``.
         OSError
-            If the file of `resume` cannot be read or written.
+            If the file of `resume` cannot be read, or its folder not written to.
         MemoryError
             If there is less memory than the network needs.
 
@@ -93,6 +93,8 @@ class Regressor(TargetsMixin, BaseMLP):
         ConvergenceWarning
             If `max_iter` is reached, or if a loss stops being finite: training then ends and
             the weights of the last finite epoch are kept.
+        RuntimeWarning
+            If the file of `resume` cannot be written amid the fit, which goes on.
         """
         return self._fit(
             X,
