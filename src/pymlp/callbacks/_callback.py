@@ -7,6 +7,7 @@ from copy import copy, deepcopy
 from inspect import signature
 from typing import Any, ClassVar
 
+import joblib  # scikit-learn requires it
 import numpy as np
 from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
@@ -22,7 +23,7 @@ KERAS_HOOKS = {
     "on_train_batch_end": "on_epoch_end(self, estimator): no hook is called within an epoch",
 }
 CHANGEABLE = (list, dict, set, np.ndarray, np.random.Generator, np.random.RandomState)  # in place
-NOT_OF_HOOKS = ("_fits", "_fit_id", "_before")  # attributes of a fit's copy
+NOT_OF_HOOKS = ("_fits", "_fit_id", "_before", "_hashes")  # attributes of a fit's copy
 LOWER_IS_BETTER = ("gradient_norm_", "dead_share_")  # and the losses
 
 
@@ -57,7 +58,9 @@ class Callback:
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
-    _before: dict[str, Any]  # of a fit's copy: the attributes of the callback
+    # of a fit's copy: the attributes of the callback, and hashes of those that hooks may change
+    _before: dict[str, Any]
+    _hashes: dict[str, str | None]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -89,13 +92,16 @@ class Callback:
         return {
             name: value.value if isinstance(value, Best) else value
             for name, value in vars(self).items()
-            if name not in NOT_OF_HOOKS
-            and (
-                name.endswith("_")
-                or isinstance(value, CHANGEABLE)
-                or value is not self._before.get(name)
-            )
+            if name not in NOT_OF_HOOKS and (name.endswith("_") or self._has_changed(name, value))
         }
+
+    def _has_changed(self, name: str, value: Any) -> bool:
+        if value is not self._before.get(name):
+            return True
+        if not isinstance(value, CHANGEABLE):
+            return False
+        before = self._hashes.get(name)
+        return before is None or before != _hash(value)
 
     def _restore(self, state: dict[str, Any]) -> None:
         """Know what `_state` has told, after `on_fit_begin`."""
@@ -184,6 +190,11 @@ class Callback:
             )
         fit = copy(self)
         fit._before = vars(self)
+        fit._hashes = {
+            name: _hash(value)
+            for name, value in dict(vars(self)).items()  # at once: another fit may end meanwhile
+            if isinstance(value, CHANGEABLE) and not (name in NOT_OF_HOOKS or name.endswith("_"))
+        }
         vars(fit).update(deepcopy(self._results()))  # which may be lists that the hooks append to
         self._fits[id(estimator)] = fit
 
@@ -309,6 +320,15 @@ class Best:
                 f"not, or the score is not defined. Use another column or another {pass_it}"
             )
         return value
+
+
+def _hash(value: Any) -> str | None:
+    """Hash of a value's content, the same in this process; None if it has none."""
+    try:
+        found: str = joblib.hash(value)
+    except Exception:  # of whatever cannot be pickled
+        return None
+    return found
 
 
 def row(estimator: BaseMLP) -> int:
