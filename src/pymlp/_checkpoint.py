@@ -21,6 +21,7 @@ from ._fingerprint import differences, fingerprint
 from ._optimizers import N_MOMENTS
 from ._parallel import warn
 from ._parameters import Array, Parameters
+from ._saving import COUNTS, MEASURES, RECORDS, named
 from ._values import decoded, encoded
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ if TYPE_CHECKING:
     from ._scoring import Validation
 
 # what a fit counts and compares; an attribute that a fit does not have is left out
-COUNTS = ("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count")
-MEASURES = ("loss_", "best_loss_", "best_validation_score_")
 COUNTED = (*COUNTS, *MEASURES)
-RECORDS = ("loss_curve_", "validation_scores_")  # a number an epoch
 
 
 @dataclass(frozen=True)
@@ -312,7 +310,7 @@ class Resumable:
             ("best", best or []),
         ):
             for k, parameters in enumerate(several):
-                arrays |= _named(f"{name}.{k}", parameters)
+                arrays |= named(parameters, f"{name}.{k}.", "")
         for name in RECORDS:
             if getattr(est, name, None) is not None:
                 arrays[name] = np.array(getattr(est, name), dtype=np.float64)
@@ -369,11 +367,6 @@ def resumable(resume: Any, solver: str) -> Iterator[Resumable | None]:
     except BaseException:
         checkpoint.put_back()
         raise
-
-
-def _named(name: str, parameters: Parameters) -> dict[str, Array]:
-    arrays = {f"{name}.coefs.{k}": c for k, c in enumerate(parameters.coefs)}
-    return arrays | {f"{name}.intercepts.{k}": b for k, b in enumerate(parameters.intercepts)}
 
 
 def _check_writable(folder: str) -> None:

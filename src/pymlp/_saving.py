@@ -123,9 +123,9 @@ def described(
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             model["members"].append(description)
         return arrays, model
-    arrays |= _named(est._fitted_parameters(), "", "_")
+    arrays |= named(est._fitted_parameters(), "", "_")
     if hasattr(est, "averaged_coefs_"):
-        arrays |= _named(est._predictive_parameters(), "averaged_", "_")
+        arrays |= named(est._predictive_parameters(), "averaged_", "_")
     if hasattr(est, "_optimizer"):
         model["optimizer"], moments = _described_optimizer(est, est._optimizer, optimizer)
         arrays |= moments
@@ -240,7 +240,8 @@ def _meaning(est: Any) -> dict[str, Any]:
         raise ValueError(f"classes_ must be numbers or strings to be saved: {error}.") from error
 
 
-def _named(parameters: Parameters, prefix: str, suffix: str) -> dict[str, Array]:
+def named(parameters: Parameters, prefix: str, suffix: str) -> dict[str, Array]:
+    """Arrays of the parameters by their names in a file."""
     arrays = {f"{prefix}coefs{suffix}.{k}": c for k, c in enumerate(parameters.coefs)}
     return arrays | {
         f"{prefix}intercepts{suffix}.{k}": b for k, b in enumerate(parameters.intercepts)
@@ -292,5 +293,5 @@ def _described_optimizer(
     }
     arrays: dict[str, Array] = {}
     for k, moment in enumerate(state.moments):
-        arrays |= _named(moment, moment_names(k), "")
+        arrays |= named(moment, moment_names(k), "")
     return description, arrays

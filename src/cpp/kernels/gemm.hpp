@@ -93,6 +93,7 @@ struct PrefetchPanel {
         for (int at = 0; at < width; at += line) __builtin_prefetch(b + distance + at);
     }
 };
+
 template <class Operand, int Rows, int Vectors>
 void gemm_tile(const GemmArgs<Operand>& g, Index row) {
     using T = Sum<Operand>;
