@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from pymlp import MLPEnsembleClassifier
-from pymlp._lecture import NETWORKS, Job, mnist_split, train_ours
+from pymlp._lecture.job import NETWORKS, Job, mnist_split, train_ours
 
 
 def main() -> None:

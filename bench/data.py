@@ -62,7 +62,7 @@ def like_mnist(samples: int = SAMPLES, seed: int = 0) -> Data:
 
 def mnist(folder: Path) -> Data:
     """MNIST's training samples as the lecture splits them; `folder` holds the four IDX files."""
-    from pymlp._lecture import mnist_split
+    from pymlp._lecture.job import mnist_split
 
     split = mnist_split(folder)
     return Data(split.X_train, split.y_train.astype(np.int64), split.title)

@@ -393,7 +393,7 @@ def test_parameters_that_are_not_finite(estimator: Any, name: str, value: float)
 
 @pytest.fixture
 def too_little_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("pymlp._memory.available_memory", lambda: 2.0**27)
+    monkeypatch.setattr("pymlp._system.memory.available_memory", lambda: 2.0**27)
     return
 
 

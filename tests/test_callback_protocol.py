@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pymlp import MLPClassifier, MLPRegressor
-from pymlp._tasks import DURING_FIT
+from pymlp._estimators.tasks import DURING_FIT
 
 X, y = make_classification(120, 6, random_state=0)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -18,14 +18,14 @@ from docs import tables
 
 README = Path(__file__).parents[1] / "README.md"
 MODULES = [
-    "pymlp._classifier",
-    "pymlp._config",
-    "pymlp._ensemble",
-    "pymlp._checkpoint",
-    "pymlp._loading",
-    "pymlp._prediction",
-    "pymlp._regressor",
-    "pymlp._saving",
+    "pymlp._estimators.classifier",
+    "pymlp._system.config",
+    "pymlp._estimators.ensemble",
+    "pymlp._resume.checkpoint",
+    "pymlp._estimators.loading",
+    "pymlp._estimators.fitted",
+    "pymlp._estimators.regressor",
+    "pymlp._estimators.saving",
     "pymlp.callbacks",
     "pymlp.callbacks._callback",
     "pymlp.callbacks._stopping",

@@ -8,9 +8,9 @@ import pytest
 from scipy import sparse
 
 from pymlp import _core
-from pymlp._engine import Engine, Samples
-from pymlp._optimizers import Optimizer
-from pymlp._parameters import Parameters
+from pymlp._fit.engine import Engine, Samples
+from pymlp._fit.optimizer import Optimizer
+from pymlp._network.parameters import Parameters
 
 N, ALPHA, STEP = 37, 0.3, 1e-5
 N_FEATURES = 6

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info
 
 import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
-from pymlp._parallel import one_blas_thread
+from pymlp._system.threads import one_blas_thread
 
 # Warnings
 
@@ -120,7 +120,7 @@ def test_an_error_in_a_member_ends_all() -> None:
 CTRL_C = """
 import os, signal, threading, warnings
 import numpy as np
-from pymlp._parallel import one_blas_thread
+from pymlp._system.threads import one_blas_thread
 from pymlp import MLPClassifier, MLPEnsembleClassifier
 
 class Watch:

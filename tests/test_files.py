@@ -24,7 +24,7 @@ from pymlp import (
     callbacks,
     schedules,
 )
-from pymlp._options import ACTIVATIONS
+from pymlp._estimators.options import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -57,7 +57,11 @@ def state(thing: Any) -> Any:
         parts.pop("_random_state", None)  # drawn anew by every fit
         parts.pop("_skl_callbacks", None)
         return {name: state(part) for name, part in parts.items() if name != "_sklearn_version"}
-    if type(thing).__module__ in ("pymlp._optimizers", "pymlp._targets", "pymlp._parameters"):
+    if type(thing).__module__ in (
+        "pymlp._fit.optimizer",
+        "pymlp._data.labels",
+        "pymlp._network.parameters",
+    ):
         return {"class": type(thing), **{name: state(part) for name, part in vars(thing).items()}}
     if isinstance(thing, (list, tuple)):
         return [type(thing), *(state(part) for part in thing)]
@@ -356,7 +360,7 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
 
 
 def test_names_without_number_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pymlp._safetensors.MAX_HEADER", 2000)
+    monkeypatch.setattr("pymlp._files.container.MAX_HEADER", 2000)
     frame = pd.DataFrame(X, columns=[f"{c}" * 300 for c in "abcd"])
     with pytest.raises(ValueError, match="cannot be written: parameters, names and the like take"):
         classifier().fit(frame, NAMES).save(tmp_path / "model")

@@ -14,7 +14,7 @@ from fuzz.fuzz_load import CORPUS, by_chance
 from fuzz.model_mutations import Parts, assembled, parts_of, signed
 
 import pymlp
-from pymlp._safetensors import FORMAT, MAX_HEADER, MAX_REASON
+from pymlp._files.container import FORMAT, MAX_HEADER, MAX_REASON
 
 DATA = Path(__file__).parent / "data/0.1.0"
 SMALL = (DATA / "hinge.safetensors").read_bytes()

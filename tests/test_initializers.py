@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from pymlp import MLPClassifier
-from pymlp._initializers import initialize
+from pymlp._network.initializers import initialize
 
 UNITS = [60, 80, 40, 10]
 LAYERS = [(60, 80), (80, 40), (40, 10)]

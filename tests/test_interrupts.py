@@ -19,9 +19,12 @@ import interrupts
 import numpy as np
 import pytest
 
-from pymlp import MLPClassifier, MLPRegressor, _base
+import pymlp
+from pymlp import MLPClassifier, MLPRegressor
+from pymlp._estimators import base as _base
 from pymlp.callbacks import Callback
 
+PACKAGE = Path(pymlp.__file__).parent
 RNG = np.random.RandomState(0)
 X = RNG.randn(200, 8)
 LABELS = RNG.randint(3, size=200)
@@ -207,7 +210,7 @@ def interrupted_at(at: int, function: Callable[[], Any]) -> int:
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal lines
-        if Path(frame.f_code.co_filename).parent.name != "pymlp":
+        if PACKAGE not in Path(frame.f_code.co_filename).parents:
             return None
         if event == "line":
             lines += 1

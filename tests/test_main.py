@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import pymlp
-from pymlp import _lecture
 from pymlp.__main__ import main
+from pymlp._lecture import job as _lecture
 
 TINY = (_lecture.Network((), 0.05, 0.8911), _lecture.Network((8, 4), 0.1, 0.9529))
 

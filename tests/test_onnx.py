@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
-from pymlp._options import ACTIVATIONS
+from pymlp._estimators.options import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -58,7 +58,7 @@ def no_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         pytest.fail("scikit-learn's validation was asked")
 
-    monkeypatch.setattr("pymlp._prediction.validated", refuse)
+    monkeypatch.setattr("pymlp._estimators.fitted.validated", refuse)
 
 
 @EVERY_METHOD

@@ -16,7 +16,8 @@ import rich.errors
 import rich.progress
 from rich import file_proxy
 
-from pymlp import MLPClassifier, MLPRegressor, _progress
+from pymlp import MLPClassifier, MLPRegressor
+from pymlp._fit import progress as _progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

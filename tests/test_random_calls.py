@@ -15,7 +15,7 @@ from sklearn.base import clone
 from unchanged import state_of
 
 from pymlp import MLPClassifier, MLPRegressor
-from pymlp._options import ACTIVATIONS
+from pymlp._estimators.options import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of epochs that did not suffice, small samples
 

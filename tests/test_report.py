@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pymlp import _lecture
 from pymlp.__main__ import main
+from pymlp._lecture import job as _lecture
 
 
 @pytest.fixture(autouse=True)

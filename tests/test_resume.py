@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pymlp import Checkpoint, MLPClassifier, MLPEnsembleClassifier, MLPRegressor, load
-from pymlp._fingerprint import as_text
+from pymlp._resume.fingerprint import as_text
 from pymlp.callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from pymlp.schedules import OneCycle
 
@@ -284,7 +284,7 @@ def test_a_pipeline_passes_the_checkpoint_on(tmp_path: Path) -> None:
 
 def written(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint, ticks: float) -> list[int]:
     """Epochs of a fit of 10 after which a file was written, an epoch taking so many seconds."""
-    from pymlp import _checkpoint
+    from pymlp._resume import checkpoint as _checkpoint
 
     epochs: list[int] = []
     now = 0.0
@@ -395,7 +395,7 @@ def test_functions_are_compared_by_what_they_do(tmp_path: Path) -> None:
 def test_a_function_has_the_same_text_in_every_process() -> None:
     # constants that are sets have another order in each, and a function may close over itself
     code = (
-        "from pymlp._fingerprint import as_text\n"
+        "from pymlp._resume.fingerprint import as_text\n"
         "def outer():\n"
         "    def f(x): return f(x) if x in {'a', 'b', 'c', 'd'} else (lambda: x)\n"
         "    return f\n"

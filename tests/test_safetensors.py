@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pymlp
-from pymlp._safetensors import read, write
+from pymlp._files.container import read, write
 
 DATA = Path(__file__).parent / "data/0.1.0"
 

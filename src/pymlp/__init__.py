@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from . import _core, callbacks, datasets, plotting, schedules
-from ._checkpoint import Checkpoint
-from ._classifier import MLPClassifier
-from ._config import show_config
 from ._core import __version__
-from ._ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
-from ._loading import load
-from ._regressor import MLPRegressor
+from ._estimators.classifier import MLPClassifier
+from ._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+from ._estimators.loading import load
+from ._estimators.regressor import MLPRegressor
+from ._resume.checkpoint import Checkpoint
+from ._system.config import show_config
 
 if TYPE_CHECKING:
     from . import onnx

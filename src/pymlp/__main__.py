@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pymlp import _lecture
+from pymlp._lecture import job as _lecture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def _tell(job: _lecture.Job, results: Sequence[_lecture.Result], page: Path | No
     """Print the table of the networks trained, and write the page if there is to be one."""
     print(_lecture.table(job, results), flush=True)
     if page is not None:
-        from pymlp import _report
+        from pymlp._lecture import report as _report
 
         _report.write(page, job, results)
         print(f"report: {page}")
@@ -54,7 +54,7 @@ def _page(parser: argparse.ArgumentParser, folder: Path | None) -> Path | None:
     """Where the page goes; what would prevent it is reported as a bad argument."""
     if folder is None:
         return None
-    from pymlp import _report
+    from pymlp._lecture import report as _report
 
     try:
         return _report.prepare(folder)

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from pymlp._safetensors import DIGEST, START
+from pymlp._files.container import DIGEST, START
 
 SIZES = {"F32": 4, "F64": 8, "I64": 8}
 NUMBERS = [0, 1, -1, 2, 3, 255, 2**31, 2**53, 2**63, 10**30, 0.0, -0.0, 0.5, 1e308, 5e-324, -1e9]

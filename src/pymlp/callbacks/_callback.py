@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 
-from .._base import BaseMLP
-from .._tasks import EPOCH
+from .._estimators.base import BaseMLP
+from .._estimators.tasks import EPOCH
 
 MODE = [StrOptions({"auto", "min", "max"})]
 MONITORED = ("gradient_norm_", "activation_norm_", "dead_share_")

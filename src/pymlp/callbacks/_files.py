@@ -16,7 +16,7 @@ import joblib  # scikit-learn requires it
 from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import Interval
 
-from .._base import BaseMLP
+from .._estimators.base import BaseMLP
 from ._callback import MODE, Best, Callback, row
 
 PATH = [str, os.PathLike]

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval
 
-from .._base import BaseMLP
-from .._progress import say
+from .._estimators.base import BaseMLP
+from .._system.messages import say
 from ..schedules import Schedule
 from ._callback import MODE, Best, Callback
 

@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
-from .._base import BaseMLP
-from .._parallel import warn
-from .._parameters import Array
-from .._progress import say
-from .._tasks import copied_weights
+from .._estimators.base import BaseMLP
+from .._estimators.tasks import copied_weights
+from .._system.arrays import Array
+from .._system.messages import say, warn
 from ._callback import MODE, Best, Callback, row
 
 
@@ -183,7 +182,6 @@ class TerminateOnNaN(Callback):
             warn(
                 f"The validation loss of epoch {row(estimator)} is {value}: training stopped.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
             return True
         return False

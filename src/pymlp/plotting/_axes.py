@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import BaseMLP
-from .._parameters import Array
+from .._estimators.base import BaseMLP
+from .._system.arrays import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ from sklearn.utils import check_array, check_consistent_length, check_scalar, co
 from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names, _num_features
 
-from .._base import BaseMLP
-from .._classifier import MLPClassifier
-from .._losses import loss_of_output
-from .._parameters import Array
-from .._targets import SingleLabel
+from .._data.labels import SingleLabel
+from .._data.losses import loss_of_output
+from .._estimators.base import BaseMLP
+from .._estimators.classifier import MLPClassifier
+from .._system.arrays import Array
 from ._axes import axes_of, network_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
-from .._parameters import Array
+from .._system.arrays import Array
 from ._axes import axes_of, network_of, plot_epochs, size_in_points
 
 if TYPE_CHECKING:

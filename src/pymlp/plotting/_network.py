@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .._parameters import Array
+from .._system.arrays import Array
 from ._axes import bare_axes_of, network_of, size_in_points
 from ._outputs import output_names
 from ._style import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.base import is_regressor
 
-from .._parameters import Array
+from .._system.arrays import Array
 from ._axes import axes_of, network_of, size_in_points
 from ._outputs import output_weights, title_of
 from ._style import SMALLEST_FONT, font_size, sign_colors

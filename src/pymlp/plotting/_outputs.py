@@ -6,8 +6,8 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
-from .._base import BaseMLP
-from .._parameters import Array
+from .._estimators.base import BaseMLP
+from .._system.arrays import Array
 
 
 def outputs_of(network: BaseMLP) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._parameters import Array
+from .._system.arrays import Array
 
 # In grey the first is light, the second dark.
 POSITIVE = "#35b04a"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 
-from .._parameters import Array
+from .._system.arrays import Array
 from ._axes import bare_axes_of, network_of, size_in_points
 from ._outputs import output_names, output_weights, title_of
 from ._style import SMALLEST_FONT, font_size, sign_colors, sign_styles, strengths

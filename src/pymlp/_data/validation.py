@@ -1,0 +1,211 @@
+"""X as the engine reads it: checked in scikit-learn's words, copied whole only if it must be."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
+
+from .._system.arrays import ENGINE_LAYOUT, Array
+from .._system.memory import check_memory
+from .sparse import check_sparse
+
+DATES = "X must hold numbers, of dates for instance (dates - first) / Timedelta('1 day'). Got"
+BLOCK_BYTES = 2**20  # of X, checked at a time: stays in the cache
+
+
+def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **options: Any) -> Any:
+    """Check X, and y if it is given; `arithmetic_type` says in which type X is to be computed.
+
+    An array of real numbers of at most 64 bits in native byte order stays as it is, with whatever
+    strides: the engine widens its rows a mini-batch at a time. Everything else is converted whole
+    by scikit-learn's ``check_array``: lists, objects, data frames, sparse matrices, other byte
+    orders and longer numbers.
+
+    Parameters
+    ----------
+    est : estimator
+        Its features are set, or compared.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    *y
+        Nothing, or y.
+    types : sequence of dtype
+        Of the arithmetic: X's own if it is one of them, else the first.
+    reset : bool
+        Is this the first X?
+    **options
+        Passed on to ``validate_data``.
+
+    Returns
+    -------
+    X or (X, y)
+        X is an array, or CSR in the engine's layout.
+    """
+    for values, name in zip((X, *y), ("X", "y"), strict=False):
+        _check_form(values, name)
+    as_it_is = isinstance(X, np.ndarray) and _is_read_by_the_engine(X.dtype)
+    with _saying_what_is_allowed():
+        checked = validate_data(
+            est,
+            X,
+            *y,
+            accept_sparse="csr",
+            dtype=None if as_it_is else list(types),
+            order=None if as_it_is else "C",
+            ensure_all_finite=not as_it_is,
+            reset=reset,
+            **options,
+        )
+    rows = checked[0] if y else checked
+    if as_it_is:
+        _check_finite(rows, arithmetic_type(rows, types), type(est).__name__)
+    rows = _laid_out(rows)
+    return (rows, checked[1]) if y else rows
+
+
+def checked_y(y: Any, *, y_numeric: bool) -> Any:
+    """Check a y by the rules of `validated`, for a score."""
+    _check_form(y, "y")
+    with _saying_what_is_allowed():
+        return _check_y(y, multi_output=True, y_numeric=y_numeric)
+
+
+@contextmanager
+def _saying_what_is_allowed() -> Iterator[None]:
+    """Let the errors of a conversion to numbers say of what."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # it is refused as infinite
+            yield
+    except OverflowError as error:
+        raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
+    except TypeError as error:
+        if str(error).startswith(("float() argument", "boolean value of NA")):
+            raise TypeError(f"X and y must hold numbers, y possibly labels: {error}") from error
+        raise
+
+
+def _check_form(values: Any, name: str) -> None:
+    """Refuse what scikit-learn's checks would take for something else, or would not survive."""
+    check_sparse(values, name)
+    refuse_masked(values, name)
+    unordered = isinstance(values, Mapping | Set | Iterator) and not sparse.issparse(values)
+    if name == "X" and (unordered or callable(values)):
+        raise TypeError(
+            "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
+            f"{type(values).__name__}."
+        )
+    is_frame = name == "X" and hasattr(values, "columns")  # of pandas or polars
+    if is_frame and any(map(_is_of_time, values.dtypes)):
+        raise ValueError(f"{DATES} columns of dates or times.")
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind == "V":
+            raise ValueError(f"{name} must not be a structured array, got dtype {values.dtype}.")
+        if name == "X" and values.dtype.kind in "mM":
+            raise ValueError(f"{DATES} dtype {values.dtype}.")
+        if not _is_read_by_the_engine(values.dtype):
+            check_memory(8 * values.size, f"Converting {name} of shape {values.shape}")
+
+
+def _is_of_time(dtype: Any) -> bool:
+    """Tell whether values are dates, times or durations: of NumPy and pandas, or of polars."""
+    is_temporal = getattr(dtype, "is_temporal", None)
+    return getattr(dtype, "kind", "") in ("m", "M") or (is_temporal is not None and is_temporal())
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Refuse masked values: scikit-learn would read what lies behind the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} is a masked array with masked values, which are missing. Fill or leave them "
+            "out, or pass .data if they are good numbers."
+        )
+
+
+def arithmetic_type(X: Any, types: Sequence[Any]) -> np.dtype[Any]:
+    """Type of the arithmetic for a checked X: scikit-learn's rule for a choice of types."""
+    chosen: np.dtype[Any] = np.dtype(X.dtype if X.dtype in types else types[0])
+    return chosen
+
+
+def converted(values: Array, dtype: Any, name: str) -> Array:
+    """Targets or weights as the engine takes them; too large for their type is an error."""
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers, and of their sum
+        array = np.require(values, dtype, ENGINE_LAYOUT)
+        assert_all_finite(array, input_name=name)
+    return array
+
+
+@contextmanager
+def naming(parameter: str) -> Iterator[None]:
+    """Begin the errors of the body with the parameter's name, unless they have it."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        if re.search(parameter.replace("_", "."), str(error), re.IGNORECASE):
+            raise
+        kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
+        raise kind(f"{parameter}: {error}") from error
+
+
+def checked_weight(sample_weight: Any, X: Any, name: str) -> Array:
+    """Check sample weights: (n_samples,)."""
+    refuse_masked(sample_weight, name)
+    dtype = getattr(sample_weight, "dtype", None)
+    if _is_of_time(dtype) or getattr(dtype, "kind", "") == "V":
+        raise ValueError(f"{name} must be numbers, got dtype {dtype}.")
+    with naming(name), np.errstate(over="ignore", invalid="ignore"):
+        weight: Array = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    return weight
+
+
+def weight_of_a_mean(sample_weight: Any, y: Any) -> Array | None:
+    """Check sample weights for a score: (n_samples,) with a finite sum, or None."""
+    if sample_weight is None:
+        return None
+    weight = checked_weight(sample_weight, y, "sample_weight")
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight must have a finite sum in {weight.dtype}. Got weights up to "
+            f"{weight.max()}."
+        )
+    return weight
+
+
+def _is_read_by_the_engine(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+
+
+def _check_finite(X: Any, dtype: np.dtype[Any], estimator_name: str) -> None:
+    """Check that every number of X is finite in the arithmetic's type."""
+    if X.dtype.kind != "f":
+        return
+    n = max(1, BLOCK_BYTES // max(1, X.itemsize * X.shape[1]))
+    for first in range(0, len(X), n):
+        with np.errstate(over="ignore", invalid="ignore"):  # of numbers, and of their sum
+            block = X[first : first + n].astype(dtype, copy=False)
+            assert_all_finite(block, estimator_name=estimator_name, input_name="X")
+
+
+def _laid_out(X: Any) -> Any:
+    """X as the engine takes it; the caller's arrays are not changed."""
+    if not sparse.issparse(X):
+        return X
+    if not X.has_canonical_format:  # unsorted, or with entries to be added up
+        X = X.copy()
+        X.sum_duplicates()
+    wide = np.int64 in (X.indices.dtype, X.indptr.dtype)
+    index = np.int64 if wide else np.int32
+    parts = X.data, X.indices, X.indptr
+    sound = [
+        np.require(a, t, ENGINE_LAYOUT) for a, t in zip(parts, (X.dtype, index, index), strict=True)
+    ]
+    if any(a is not b for a, b in zip(sound, parts, strict=True)):
+        X = X.copy()
+        X.data, X.indices, X.indptr = sound
+    return X

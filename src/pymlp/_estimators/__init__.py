@@ -1,0 +1,1 @@
+"""The estimators: parameters, and what ties the other rooms together."""

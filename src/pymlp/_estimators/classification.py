@@ -1,0 +1,268 @@
+"""What a classifier does; `MLPClassifier` adds the parameters."""
+
+from __future__ import annotations
+
+import os
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
+
+from .._core import Loss
+from .._data.labels import (
+    ClassWeight,
+    check_classes,
+    checked_labels,
+    is_nested,
+    target_of,
+    target_of_classes,
+)
+from .._data.losses import classification_loss
+from .._fit.engine import Engine, Samples
+from .._fit.optimizer import is_stochastic
+from .._resume.checkpoint import Checkpoint
+from .._system.arrays import Array
+from .base import BaseMLP
+from .labels import LabelsMixin
+
+
+class Classifier(LabelsMixin, BaseMLP):
+    """Labels to outputs and back around the network of `BaseMLP`."""
+
+    loss: str
+    focal_gamma: float
+    label_smoothing: float
+    class_weight: ClassWeight | None
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
+    ) -> Self:
+        """Train from new weights, or with ``warm_start`` from the present ones.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; float32 is trained in float32, anything else in float64, unless
+            `precision` says otherwise. An array of real numbers is never copied, whatever its
+            type (of at most 64 bits) and strides; it may be memory-mapped.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Class labels of any type: one a sample, an indicator matrix of zeros and ones
+            (multilabel), or several a sample (multi-output).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after every epoch, and used by early stopping.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_labels), default=None
+            Labels of the validation set.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Weights of the validation set. `class_weight` does not apply to it.
+        resume : str, path-like or Checkpoint, default=None
+            File in which the fit stores its state, and from which the same call goes on. After a
+            crash that ends, to the last bit, as if nothing had happened; after the fit's end it
+            returns the model at once. The file need not exist; one of a fit with other data or
+            parameters is refused. A path stands for ``Checkpoint(path)``, which writes every ten
+            seconds. A `random_state` that is no integer is set to that of the file. Not for
+            'lbfgs'.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or if the first epoch diverges. The
+            estimator is then as it was before the call. If `resume` is a file of another fit, or
+            a damaged one.
+        ImportError
+            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
+        OSError
+            If the file of `resume` cannot be read, or its folder not written to.
+        MemoryError
+            If there is less memory than the network needs.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` is reached, or if a loss stops being finite: training then ends and
+            the weights of the last finite epoch are kept.
+        RuntimeWarning
+            If the file of `resume` cannot be written amid the fit, which goes on.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            resume=resume,
+        )
+
+    @available_if(is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: Any = None,
+    ) -> Self:
+        """Train one epoch, going on from the present weights and optimizer state.
+
+        As in scikit-learn, the learning rate and its schedule are those of the first call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        classes : array-like of shape (n_classes,) or list of such, default=None
+            All classes that will ever occur, in a list by column of y if that has several;
+            needed in the first call.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, with ``early_stopping=True`` or
+            ``class_weight='balanced'``, or if the epoch diverges; the weights then stay as they
+            were.
+        """
+        with self._all_or_nothing():  # of the classes, too
+            check_classes(classes)
+            self._announce(classes, y)
+            return self._fit(X, y, sample_weight, incremental=True)
+
+    # --- hooks of LabelsMixin and BaseMLP ---------------------------------------------------------
+
+    def _loss_name(self) -> str:
+        return self.loss
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.label_smoothing and self.loss != "log_loss":
+            raise ValueError(
+                "The 'label_smoothing' parameter is for loss='log_loss': with "
+                f"loss={self.loss!r} it must be 0. Got {self.label_smoothing!r} instead."
+            )
+        given = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
+        for weights in given if self.class_weight not in (None, "balanced") else []:
+            values = list(weights.values()) if isinstance(weights, dict) else [weights]
+            if not all(isinstance(value, Real) for value in values):
+                raise ValueError(
+                    "The 'class_weight' parameter must be 'balanced', a dict of numbers >= 0 by "
+                    "class, or a list of such. "
+                    f"Got {self.class_weight!r} instead."
+                )
+
+    def _announce(self, classes: Any, y: Any) -> None:
+        """Set `classes_` in the first call of ``partial_fit``; check them in a later one."""
+        if hasattr(self, "classes_") and (is_nested(classes) or isinstance(self.classes_, list)):
+            if classes is not None and not _same_lists(classes, self.classes_):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{self.classes_!r}"
+                )
+        elif is_nested(classes) or _check_partial_fit_first_call(self, classes):
+            self._target = target_of_classes(classes, y)
+            self.classes_ = self._target.classes
+
+    def _validate_target(self, y: Any) -> Any:
+        return checked_labels(y)
+
+    def _set_target(self, y: Any, *, incremental: bool) -> None:
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._target = target_of(y)
+            self.classes_ = self._target.classes
+        elif self.warm_start and not incremental and not self._target.same_classes(y):
+            found = unique_labels(y) if np.ndim(y) == 1 else f"shape {np.shape(y)}"
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {found}"
+            )
+        else:
+            self._target.check(y, "y")
+        self.n_outputs_ = self._target.n_outputs
+
+    def _check_known(self, y: Any, name: str) -> None:
+        self._target.check(y, name)
+
+    def _encode(self, y: Any, dtype: Any) -> Array:
+        return self._target.encode(y, dtype, self.label_smoothing)
+
+    def _engine_loss(self) -> Loss:
+        return classification_loss(
+            self.loss,
+            self._target,
+            label_smoothing=self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+        )
+
+    def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:
+        if self.class_weight is None:
+            return sample_weight
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. In order to use "
+                "'balanced' weights, use compute_class_weight('balanced', classes=classes, y=y). "
+                "In place of y you can use a large enough sample of the full training set target "
+                "to properly estimate the class frequency distributions. Pass the resulting "
+                "weights as the class_weight parameter."
+            )
+        weights = self._target.class_weights(self.class_weight, y)
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise ValueError(
+                "The 'class_weight' parameter must give finite weights >= 0, not all of them 0. "
+                f"Got {self.class_weight!r} instead."
+            )
+        return weights if sample_weight is None else sample_weight * weights
+
+    def _stratify(self, train: Samples) -> Array | None:
+        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
+        return train.y > 0.5 if self.n_outputs_ == 1 else None
+
+    def _softmax_groups(self) -> tuple[int, ...]:
+        return self._target.groups
+
+    def _score_column(self) -> str:
+        return "val_accuracy"
+
+    def _training_metrics(self, accuracy: float) -> dict[str, float]:
+        return {"accuracy": accuracy}
+
+    def _validation_metrics(
+        self, engine: Engine, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        loss, accuracy = engine.evaluate(samples, rows)
+        return {"val_loss": loss, "val_accuracy": accuracy}
+
+
+def _same_lists(classes: Any, known: Any) -> bool:
+    return (
+        isinstance(known, list)
+        and is_nested(classes)
+        and len(classes) == len(known)
+        and all(np.array_equal(np.unique(c), k) for c, k in zip(classes, known, strict=True))
+    )

@@ -1,0 +1,1 @@
+"""Files of arrays and JSON, and how one is replaced."""

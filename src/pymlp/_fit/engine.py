@@ -1,0 +1,196 @@
+"""The C++ trainer for the length of a fit, fed from and emptied into NumPy arrays."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._core import Trainer32, Trainer64, TrainerBf16
+from .._network.parameters import Parameters
+from .._system.arrays import Array
+from .optimizer import N_MOMENTS, Optimizer
+
+
+class Samples(NamedTuple):
+    """Labelled samples as the engine takes them.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix or array of shape (n_samples, n_features)
+        Real numbers of at most 64 bits, with any strides; or values of the weights' dtype with
+        sorted indices and no duplicates.
+    y : ndarray
+        int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
+        softmaxes, otherwise targets of the weights' dtype and of shape (n_samples, n_outputs).
+    weight : ndarray of shape (n_samples,) of the weights' dtype, or None
+    """
+
+    X: Any
+    y: Array
+    weight: Array | None = None
+
+
+class Engine:
+    """Trains one network.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Where the fit starts; every successful epoch writes its result into these arrays, which
+        therefore never hold anything but finite numbers.
+    optimizer : Optimizer
+        Its state is read here and written back by `close`.
+    average : Parameters or None, default=None
+        The moving average of the parameters, if there is one; kept like `parameters`.
+    averaged_steps : int, default=0
+        Mini-batches that it has followed.
+    activations : list of str
+        Of each hidden layer.
+    n_threads : int
+        0 for OpenMP's number.
+    bf16 : bool, default=False
+        Products read bfloat16; parameters and everything else are float32.
+    **options
+        Passed on to the C++ trainer.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        optimizer: Optimizer,
+        *,
+        average: Parameters | None = None,
+        averaged_steps: int = 0,
+        activations: list[str],
+        n_threads: int,
+        bf16: bool = False,
+        **options: Any,
+    ) -> None:
+        self.parameters = parameters
+        self.average = average
+        self.optimizer = optimizer
+        self.activations = activations
+        self.n_threads = n_threads
+        coefs = parameters.coefs
+        single = TrainerBf16 if bf16 else Trainer32
+        trainer_class = single if coefs[0].dtype == np.float32 else Trainer64
+        units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
+        # full-batch gradients need no optimizer; that of plain descent has the smallest state
+        solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver
+        self._trainer = trainer_class(
+            units, activations=activations, solver=solver, n_threads=n_threads, **options
+        )
+        self._rejected = False
+        self.load(averaged_steps)
+
+    def load(self, averaged_steps: int) -> None:
+        """Start from what parameters, their average and the optimizer hold now."""
+        trainer = self._trainer
+        trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+        if self.average is not None:
+            trainer.load_average(self.average.coefs, self.average.intercepts)
+        trainer.averaged_steps = averaged_steps
+        trainer.steps = self.optimizer.steps
+        loads = (trainer.load_first_moments, trainer.load_second_moments)
+        for load, moment in zip(loads, self.optimizer.moments, strict=False):
+            load(moment.coefs, moment.intercepts)
+
+    def run_epoch(
+        self, samples: Samples, order: Array | None, learning_rate: float
+    ) -> tuple[float, float]:
+        """Train on all samples once.
+
+        Parameters
+        ----------
+        samples : Samples
+        order : int64 ndarray of shape (n,) or None
+            The rows to use and their order; None takes all as they stand.
+        learning_rate : float
+
+        Returns
+        -------
+        loss, accuracy : float
+            Means over the epoch's mini-batches, of the parameters as they were at each. If the
+            loss or a parameter ceased to be finite the loss is not finite, and `parameters`
+            stay as they were.
+        """
+        loss, accuracy = self._trainer.run_epoch(*samples, order, learning_rate)
+        if np.isfinite(loss) and not self.keep():
+            loss = np.inf
+        self._rejected = not np.isfinite(loss)
+        return loss, accuracy
+
+    def monitored(self) -> dict[str, float]:
+        """Columns of ``history_`` that ``monitor_gradients`` adds for the last epoch."""
+        return {
+            f"{name}_{k}": value
+            for name, values in self._trainer.monitored.items()
+            for k, value in enumerate(values)
+            if name != "dead_share" or self.activations[k] == "relu"
+        }
+
+    @property
+    def averaged_steps(self) -> int:
+        """Mini-batches that the average has followed."""
+        return self._trainer.averaged_steps
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches that the optimizer has done."""
+        return self._trainer.steps
+
+    def moments(self) -> list[Parameters]:
+        """Copy the optimizer's moments."""
+        moments = [self.parameters.empty() for _ in range(N_MOMENTS[self.optimizer.solver])]
+        stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
+        for store, moment in zip(stores, moments, strict=False):
+            store(moment.coefs, moment.intercepts)
+        return moments
+
+    def keep(self) -> bool:
+        """Write the trainer's parameters into ours, unless one of them is not finite."""
+        if not self._trainer.is_finite():
+            return False
+        self._trainer.store_parameters(self.parameters.coefs, self.parameters.intercepts)
+        if self.average is not None:
+            self._trainer.store_average(self.average.coefs, self.average.intercepts)
+        return True
+
+    def kept(self) -> list[Parameters]:
+        """What `keep` writes: the parameters, and their average if there is one."""
+        return [self.parameters] if self.average is None else [self.parameters, self.average]
+
+    def assign(self, parameters: Parameters) -> None:
+        """Go on from other parameters."""
+        self.parameters.assign(parameters)
+        self._trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+
+    def gradient(self, samples: Samples, at: Parameters, into: Parameters) -> float:
+        """Mean loss of all samples with the penalty at given parameters, and its gradient."""
+        self._trainer.load_parameters(at.coefs, at.intercepts)
+        return self._trainer.gradient(*samples, into.coefs, into.intercepts)
+
+    def evaluate(self, samples: Samples, rows: Array | None = None) -> tuple[float, float]:
+        """Mean loss without the penalty, and accuracy, of the current network on some rows."""
+        return self._trainer.evaluate(*samples, rows, self.n_threads)
+
+    def predict(self, X: Any, rows: Array | None = None) -> Array:
+        """Outputs of the current network for some rows, or all: (n, n_outputs)."""
+        return self._trainer.predict(X, rows, self.n_threads)
+
+    def close(self) -> None:
+        """Write the optimizer's state back.
+
+        After an epoch whose result was rejected it stays as it was before the fit: the moments
+        that led there would lead there again. One that is not finite starts afresh.
+        """
+        optimizer = self.optimizer
+        if optimizer.solver == "lbfgs" or self._rejected:
+            return
+        # new arrays: the old ones may be another estimator's, or memory-mapped
+        moments = [self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])]
+        takes = (self._trainer.take_first_moments, self._trainer.take_second_moments)
+        for take, moment in zip(takes, moments, strict=False):
+            take(moment.coefs, moment.intercepts)
+        optimizer.moments, optimizer.steps = moments, self._trainer.steps
+        if not all(moment.is_finite() for moment in moments):
+            optimizer.reset()

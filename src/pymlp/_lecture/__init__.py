@@ -1,0 +1,1 @@
+"""The lecture's job: ``python -m pymlp``."""

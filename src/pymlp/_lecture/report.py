@@ -1,0 +1,197 @@
+"""The main job as one HTML page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import platform
+import tempfile
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from .. import __version__
+from .._system.config import show_config
+from ..plotting import HistoryDisplay, WeightsDisplay
+from . import job as _lecture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from matplotlib.figure import Figure
+
+MOST_FILTERS = 50  # units whose weights one picture shows
+N_MISTAKES = 20  # images shown of those that the best network gets wrong
+
+
+def prepare(folder: Path) -> Path:
+    """Make the folder and find out, before hours of training, whether a page can be written.
+
+    Returns
+    -------
+    Path
+        The page's.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    OSError
+        If the folder cannot be made or written to.
+    """
+    import matplotlib  # noqa: F401
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+    return folder / "report.html"
+
+
+def write(page: Path, job: _lecture.Job, results: Sequence[_lecture.Result]) -> None:
+    """Write the page about the networks that have been trained."""
+    header, *rows = _lecture.cells(job, results)
+    best = max(results, key=lambda result: result.ours.accuracy)
+    template = Template(resources.files(__package__).joinpath("report.html").read_text("utf-8"))
+    wrong = "misclassified images, those first of which it was surest"
+    text = template.substitute(
+        title=f"pymlp: five networks on {escape(job.split.title)}",
+        description="<br>".join(map(escape, _lecture.describe(job).splitlines())),
+        results=_table(rows, header),
+        notes="".join(f'<p class="note">{escape(n)}</p>' for n in _lecture.notes(job, results)),
+        curves="".join(_picture(_curves(r), f"{r.architecture}: by epoch") for r in results),
+        filters="".join(_picture(_filters(job, r), r.architecture) for r in _shallowest(results)),
+        best=f"{escape(best.architecture)} has the best accuracy on the test set: "
+        f"{best.ours.accuracy:.4f}.",
+        errors=_picture(_confusion(job, best), "True and predicted labels of the test set")
+        + _picture(_mistakes(job, best), f"{best.architecture}: {wrong}"),
+        settings=_facts(_settings(results[0])),
+        machine=_facts(_machine(job)),
+    )
+    temporary = page.with_name(f".{page.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(page)
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def _table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), kind: str = "") -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    head = f"<thead>{line(header, 'th')}</thead>" if header else ""
+    body = "".join(line(row, "td") for row in rows)
+    return f'<table class="{kind}">{head}<tbody>{body}</tbody></table>'
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return _table(((name, str(value)) for name, value in facts.items()), kind="facts")
+
+
+def _settings(result: _lecture.Result) -> dict[str, Any]:
+    """Parameters that the networks share and that are not the default."""
+    classifier = result.ours.classifier
+    defaults = type(classifier)().get_params()
+    own = {"hidden_layer_sizes", "learning_rate_init"}  # each network's
+    shared = {
+        name: value
+        for name, value in classifier.get_params().items()
+        if name not in own and value != defaults[name]
+    }
+    rates = [f"{n.learning_rate} for {n.hidden}" for n in _lecture.NETWORKS]
+    return {"learning_rate_init": f"{', '.join(rates)} hidden units", **shared}
+
+
+def _machine(job: _lecture.Job) -> dict[str, Any]:
+    facts = show_config(display=False)
+    return {
+        "processor": _processor(),
+        "instruction set": facts["isa"],
+        "threads": job.n_threads or facts["threads"],
+        "system": platform.platform(),
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "pymlp": __version__,
+    }
+
+
+def _processor() -> str:
+    """Name of the processor, as Linux tells it or else Python."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _picture(figure: Figure, caption: str) -> str:
+    """A figure as an image inside the page."""
+    from matplotlib import rc_context
+
+    content = io.BytesIO()
+    with rc_context({"svg.hashsalt": "pymlp"}):  # the same page from the same numbers
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    data = base64.b64encode(content.getvalue()).decode()
+    image = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _curves(result: _lecture.Result) -> Figure:
+    figure = _figure(6.4, 2.7)
+    for metric, ax in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+        HistoryDisplay.from_estimator(result.ours.classifier, metric=metric, ax=ax)
+    return figure
+
+
+def _shallowest(results: Sequence[_lecture.Result]) -> list[_lecture.Result]:
+    """The networks whose first layer says most: that of the classes, and the narrowest with one."""
+    return sorted(results, key=lambda result: result.network.hidden)[:2]
+
+
+def _filters(job: _lecture.Job, result: _lecture.Result) -> Figure:
+    classifier = result.ours.classifier
+    figure = _figure(6, 4)
+    units = min(MOST_FILTERS, classifier.coefs_[0].shape[1])
+    WeightsDisplay.from_estimator(
+        classifier, image_shape=job.split.image_shape, units=units, ax=figure.subplots()
+    )
+    return figure
+
+
+def _confusion(job: _lecture.Job, result: _lecture.Result) -> Figure:
+    figure = _figure(6, 5.5)
+    predicted = result.ours.classifier.predict(job.split.X_test)
+    ConfusionMatrixDisplay.from_predictions(
+        job.split.y_test, predicted, ax=figure.subplots(), cmap="Greys", colorbar=False
+    )
+    return figure
+
+
+def _mistakes(job: _lecture.Job, result: _lecture.Result) -> Figure:
+    """Images of the test set that the network takes for another digit."""
+    split = job.split
+    probabilities = result.ours.classifier.predict_proba(split.X_test)
+    predicted = result.ours.classifier.classes_[probabilities.argmax(axis=1)]
+    wrong = np.flatnonzero(predicted != split.y_test)
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:N_MISTAKES]
+    figure = _figure(6, 5.5)
+    for place, row in enumerate(surest, start=1):
+        ax = figure.add_subplot(N_MISTAKES // 5, 5, place)
+        ax.set_axis_off()
+        ax.imshow((split.X_test[row] + split.mean).reshape(split.image_shape), cmap="Greys")
+        ax.set_title(f"{split.y_test[row]} taken for {predicted[row]}", fontsize=9)
+    return figure

@@ -1,0 +1,1 @@
+"""A network: its weights, how they are drawn, what it puts out."""

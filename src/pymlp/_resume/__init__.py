@@ -1,0 +1,1 @@
+"""Checkpoints: a fit's state in a file from which it goes on."""

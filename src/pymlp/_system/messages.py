@@ -1,0 +1,63 @@
+"""What is printed and warned of, beside other threads and fits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import sklearn
+
+# Files between a warning and whose call it is about: pymlp's own, scikit-learn's (its decorators,
+# pipelines and searches) and the context managers'.
+_WITHIN = (
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    os.path.dirname(sklearn.__file__) + os.sep,
+    contextlib.__file__,
+)
+
+
+def say(line: str) -> None:
+    """Print a line at once and in one piece, for readers of a pipe and beside other threads."""
+    # named, stdout stays alive in print while another thread puts rich's in its place: CPython's
+    # issue 130163
+    print(f"{line}\n", end="", file=sys.stdout, flush=True)
+
+
+class Warned(NamedTuple):
+    """A warning that was not given yet."""
+
+    category: type[Warning]
+    message: str
+
+
+# Where this thread's warnings go; None: to Python's. `warnings.catch_warnings` would catch those of
+# all threads, and where two of them overlap, for good.
+_collected: ContextVar[list[Warned] | None] = ContextVar("collected", default=None)
+
+
+@contextlib.contextmanager
+def collected_warnings() -> Iterator[list[Warned]]:
+    """Collect the warnings of this thread, for whoever fits several estimators side by side."""
+    warned: list[Warned] = []
+    token = _collected.set(warned)
+    try:
+        yield warned
+    finally:
+        _collected.reset(token)
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the first line outside pymlp and scikit-learn, or leave that to who collects."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.append(Warned(category, message))
+        return
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_WITHIN):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

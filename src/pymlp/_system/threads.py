@@ -1,0 +1,117 @@
+"""Fits side by side: their threads, their warnings and how they are stopped."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import Any, NamedTuple
+
+from sklearn import get_config, set_config
+from threadpoolctl import ThreadpoolController  # scikit-learn requires it
+
+from .._core import StopFlag
+from .messages import Warned, collected_warnings
+
+
+class Fitted(NamedTuple):
+    """What came out of a fit."""
+
+    estimator: Any
+    warned: list[Warned]
+
+
+def fit_side_by_side(
+    fits: Sequence[Callable[[], Any]], *, n_workers: int, n_threads: int
+) -> tuple[list[Fitted], bool]:
+    """Run fits on threads of their own, which wait for nothing but the GIL between two epochs.
+
+    Parameters
+    ----------
+    fits : sequence of callables
+        Each returns a fitted estimator; the earlier begin first.
+    n_workers : int
+        Fits at a time.
+    n_threads : int
+        Threads of each, unless its estimator says how many.
+
+    Returns
+    -------
+    fitted : list of Fitted
+        In their order, without those that had not begun when Ctrl-C came.
+    interrupted : bool
+        Ctrl-C came, and ended them as it ends a single fit.
+
+    Raises
+    ------
+    BaseException
+        What a fit has raised; the others are stopped then.
+    """
+    stop = StopFlag()
+
+    def run(fit: Callable[[], Any]) -> Fitted:
+        with collected_warnings() as warned, stop, limited_threads(n_threads):
+            return Fitted(fit(), warned)
+
+    futures: list[Future[Fitted]] = []
+    interrupted = False
+    # L-BFGS limits BLAS for the whole process and restores what it found; were that another fit's
+    # limit, it would stay.
+    with (
+        one_blas_thread,
+        ThreadPoolExecutor(
+            n_workers, initializer=lambda config: set_config(**config), initargs=(get_config(),)
+        ) as pool,
+    ):
+        try:
+            futures.extend(pool.submit(run, fit) for fit in fits)
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+    return [future.result() for future in futures if not future.cancelled()], interrupted
+
+
+@contextmanager
+def limited_threads(n_threads: int | None) -> Iterator[None]:
+    """Limit the teams that this thread starts, but for those that are told their size."""
+    if n_threads is None:
+        yield
+        return
+    with _thread_pools().limit(limits=n_threads, user_api="openmp"):
+        yield
+
+
+class _OneBlasThread:
+    """A context in which BLAS, in the whole process, works on one thread.
+
+    From the first that enters it to the last that leaves: of two limits that overlap in threads the
+    later would restore the other's, for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._limit = _thread_pools().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+one_blas_thread = _OneBlasThread()
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()  # which looks through all loaded libraries: milliseconds

@@ -1,0 +1,207 @@
+"""Fitted estimators as ONNX models, for onnxruntime and whatever else reads them.
+
+`export` writes a file, by the onnx package (``pip install "pymlp[onnx]"``). Importing this module
+also tells skl2onnx of the estimators, if that is installed, as `register` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from .._core import __version__
+from .._estimators.classifier import MLPClassifier
+from .._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+from .._estimators.regressor import MLPRegressor
+from .._files.replace import replace_file
+from .._system.arrays import Array
+from ._graph import OPSET, Graph, Output, predict
+
+__all__ = ["export", "register"]
+
+ESTIMATORS = (MLPClassifier, MLPRegressor, MLPEnsembleClassifier, MLPEnsembleRegressor)
+IR_VERSION = 8  # of the file's format; the first one with OPSET
+PRECISIONS = ("float32", "float64")
+
+
+def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = None) -> None:
+    """Write a fitted estimator as an ONNX model.
+
+    Parameters
+    ----------
+    est : MLPClassifier, MLPRegressor, MLPEnsembleClassifier or MLPEnsembleRegressor
+        Fitted. What predicts is exported: with ``ema_decay`` the averaged weights.
+    path : str or path-like
+        The file, mostly with the ending '.onnx'. It is replaced when the new one is complete.
+    precision : {'float32', 'float64'} or None, default=None
+        Type of the model's arithmetic, of its weights and of its input; None is that of the
+        weights. ``precision='bfloat16'`` of the estimator is not the model's, whose products are
+        of the float32 weights.
+
+    Raises
+    ------
+    ImportError
+        Without the onnx package.
+    NotFittedError
+        Before `fit`.
+    OSError
+        If the file cannot be written; the old one, if there is one, is still whole.
+    TypeError
+        If `est` is another kind of estimator.
+    ValueError
+        If `precision` is none of these, the weights are not finite in it, or labels are of a type
+        that ONNX does not have.
+
+    Notes
+    -----
+    The model's input is 'X': (n_samples, n_features), with any number of samples. Its outputs have
+    skl2onnx's names: 'label', and 'probabilities' as ``predict_proba`` returns them, a sequence of
+    arrays for several labels of several classes (never a ZipMap); with ``loss='hinge'`` 'scores' as
+    ``decision_function`` returns them; of a regressor 'variable', which is always
+    (n_samples, n_targets) where there are no lists of quantiles. Labels are int64, float, bool or
+    string; of several labels of different types all are strings. Labels that were a sparse
+    indicator matrix come as a dense one.
+
+    Predictions agree with the estimator's to rounding; of `gelu` in float64 to some 1e-7, because
+    onnxruntime has the error function in float32 only. An X that is not finite is not refused.
+
+    Names of features, if `fit` saw any, are in the model's metadata as 'feature_names', a list in
+    JSON. The model needs opset 15, and passes onnx's checker.
+
+    Examples
+    --------
+    >>> import pymlp.onnx
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = pymlp.MLPClassifier((50,), tol=0.1, n_iter_no_change=1, precision="float32")
+    >>> pymlp.onnx.export(clf.fit(X, y), "digits.onnx")  # doctest: +SKIP
+    >>> import onnxruntime  # doctest: +SKIP
+    >>> session = onnxruntime.InferenceSession("digits.onnx")  # doctest: +SKIP
+    >>> label, probabilities = session.run(None, {"X": X.astype("f")})  # doctest: +SKIP
+    """
+    if not isinstance(est, ESTIMATORS):
+        names = ", ".join(kind.__name__ for kind in ESTIMATORS)
+        raise TypeError(
+            f"The 'est' parameter must be one of {names}; for a pipeline use skl2onnx.to_onnx. "
+            f"Got {est!r} instead."
+        )
+    if precision not in (None, *PRECISIONS):
+        raise ValueError(
+            f"The 'precision' parameter must be among {[None, *PRECISIONS]}. "
+            f"Got {precision!r} instead."
+        )
+    check_is_fitted(est)
+    model = _model(est, precision or _weights_dtype(est))
+    replace_file(path, model.SerializeToString())
+
+
+def register() -> None:
+    """Tell skl2onnx of the estimators, so that ``skl2onnx.to_onnx`` converts pipelines with them.
+
+    Importing `pymlp.onnx` does it, if skl2onnx is installed. Importing pymlp does not, because
+    that would import skl2onnx.
+
+    Raises
+    ------
+    ImportError
+        Without skl2onnx.
+
+    Notes
+    -----
+    The arithmetic is of the input's type, as with skl2onnx's own converters: float64 for float64,
+    otherwise float32. Outputs are those of `export`; a ZipMap is never made.
+    """
+    from skl2onnx import update_registered_converter
+
+    from ._skl2onnx import convert, parse, set_types
+
+    for kind in ESTIMATORS:
+        update_registered_converter(
+            kind,
+            f"Pymlp{kind.__name__}",
+            set_types,
+            convert,
+            parser=parse,
+            # what skl2onnx asks of every classifier
+            options={"zipmap": [False, True]} if hasattr(kind, "predict_proba") else None,
+        )
+
+
+class _Nodes(Graph):
+    """A graph in lists, as ``onnx.helper.make_graph`` takes them."""
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__(dtype)
+        self.protos: list[Any] = []
+        self.constants: list[Any] = []
+        self._n_names = 0
+
+    def new_name(self, hint: str) -> str:
+        self._n_names += 1
+        return f"{hint}.{self._n_names}"
+
+    def add_constant(self, name: str, values: Array) -> None:
+        from onnx.numpy_helper import from_array
+
+        self.constants.append(from_array(values, name))
+
+    def add_node(self, op: str, inputs: Sequence[str], outputs: Sequence[str], **how: Any) -> None:
+        from onnx.helper import make_node
+
+        self.protos.append(make_node(op, inputs, outputs, **how))
+
+
+def _model(est: Any, dtype: Any) -> Any:
+    """Make the checked ModelProto."""
+    try:
+        import onnx
+        from onnx import helper
+    except ImportError as error:
+        raise ImportError('pymlp.onnx needs the onnx package: pip install "pymlp[onnx]"') from error
+    graph = _Nodes(dtype)
+    outputs = predict(graph, est, "X")
+    for output in outputs:
+        graph.add_node("Identity", [output.value], [output.name])
+    X = helper.make_tensor_value_info(
+        "X", helper.np_dtype_to_tensor_dtype(graph.dtype), ["n_samples", est.n_features_in_]
+    )
+    model = helper.make_model(
+        helper.make_graph(
+            graph.protos, type(est).__name__, [X], [_declared(o) for o in outputs], graph.constants
+        ),
+        producer_name="pymlp",
+        producer_version=__version__,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    if hasattr(est, "feature_names_in_"):
+        names = json.dumps(est.feature_names_in_.tolist())
+        helper.set_model_props(model, {"feature_names": names})
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _declared(output: Output) -> Any:
+    """ValueInfoProto of an output."""
+    from onnx import TensorProto, helper
+
+    kind = TensorProto.STRING
+    if output.dtype != object:
+        kind = helper.np_dtype_to_tensor_dtype(output.dtype)
+    if output.is_list:
+        return helper.make_tensor_sequence_value_info(output.name, kind, ["n_samples", None])
+    return helper.make_tensor_value_info(output.name, kind, ["n_samples", *output.shape])
+
+
+def _weights_dtype(est: Any) -> Any:
+    member = est.estimators_[0] if hasattr(est, "estimators_") else est
+    return member._predictive_parameters().coefs[0].dtype
+
+
+with contextlib.suppress(ImportError):  # nobody to tell
+    register()
