@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._data.labels import ClassWeight
-from .._data.losses import CLASSIFICATION
+from .._data.labels import LOSSES, ClassWeight
 from .classification import Classifier
 from .options import EstimatorOptions
 
@@ -247,7 +246,7 @@ class MLPClassifier(Classifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **EstimatorOptions._parameter_constraints,
-        "loss": [StrOptions(set(CLASSIFICATION))],
+        "loss": [StrOptions(set(LOSSES))],
         "focal_gamma": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [None, StrOptions({"balanced"}), dict, list],

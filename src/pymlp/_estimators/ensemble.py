@@ -12,8 +12,8 @@ from .._system.arrays import Array
 from .classifier import MLPClassifier
 from .ensemble_base import Ensemble
 from .labels import LabelsMixin, gives_probabilities
-from .quantiles import TargetsMixin
 from .regressor import MLPRegressor
+from .targets import TargetsMixin
 
 
 class MLPEnsembleClassifier(LabelsMixin, Ensemble):
@@ -101,7 +101,6 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         super()._adopt(member)
         self.classes_ = member.classes_
         self.out_activation_ = member.out_activation_
-        self._target = member._target
 
     def _loss_name(self) -> str:
         return self._template().loss
@@ -211,10 +210,6 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
 
     def _template(self) -> MLPRegressor:
         return MLPRegressor() if self.estimator is None else self.estimator
-
-    def _adopt(self, member: Any) -> None:
-        super()._adopt(member)
-        self._levels = member._levels
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Predict targets, the mean over the members.

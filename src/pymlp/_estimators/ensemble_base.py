@@ -17,12 +17,14 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from .. import _core
-from .._data.validation import arithmetic_type, checked_weight, validated
+from .._data.samples import Given
+from .._data.validation import arithmetic_type, checked_weight, naming, validated
 from .._system.arrays import Array
 from .._system.memory import check_memory
 from .._system.messages import warn
 from .._system.threads import Fitted, fit_side_by_side, limited_threads
 from .base import BaseMLP
+from .inputs import given_validation_set
 from .options import check_parameter
 from .saving import Savable
 
@@ -63,6 +65,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     def _adopt(self, member: Any) -> None:
         """Set the attributes that all members share."""
         self.n_outputs_ = member.n_outputs_
+        self._target = member._target
 
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
     def fit(
@@ -118,10 +121,12 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         template = clone(self._template())
         template._validate_params()
         types = template._arithmetic_types()
-        data, target = template._validate_X_y(X, y, types, reset=True)
-        if X_val is not None and y_val is not None:
-            dtype = arithmetic_type(data, types)
-            X_val, y_val = template._validate_X_y_val(X_val, y_val, dtype)
+        data, target = template._validated_X_y(Given(X, y), types, reset=True)
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        if given_val is not None:
+            with naming("X_val, y_val"):
+                dtype = arithmetic_type(data, types)
+                X_val, y_val = template._validated_X_y(given_val, [dtype], reset=False)
 
         def fit_member(seed: int) -> Any:
             weight = sample_weight

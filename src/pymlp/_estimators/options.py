@@ -21,6 +21,8 @@ from sklearn.utils._param_validation import (
 )
 
 from .._fit.optimizer import N_MOMENTS
+from .._fit.records import Goal
+from .._fit.scoring import scoring_column
 from .._network import initializers as _initializers
 from ..schedules import NAMED, Schedule
 
@@ -232,6 +234,16 @@ class EstimatorOptions(BaseEstimator):
         """Early stopping is for epochs; scikit-learn's 'lbfgs' ignores it, too."""
         return bool(self.early_stopping) and self.solver != "lbfgs"
 
+    def _followed(self, score_column: str) -> Goal:
+        """What decides whether training goes on."""
+        if not self._stops_early():
+            return Goal("loss", -1)
+        if self.scoring is None:
+            return Goal(score_column, 1)
+        if self.scoring == "loss":
+            return Goal("val_loss", -1)
+        return Goal(scoring_column(self.scoring), 1)
+
     def _hidden_units(self) -> list[int]:
         try:
             sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
@@ -315,3 +327,12 @@ def _check_count(parameter: str, given: int, n_hidden: int) -> None:
             f"The '{parameter}' parameter must have one value a hidden layer. Got {given} for "
             f"{n_hidden} hidden layers."
         )
+
+
+def is_stochastic(estimator: EstimatorOptions) -> bool:
+    """Tell whether the solver works by mini-batches, as partial_fit needs."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True

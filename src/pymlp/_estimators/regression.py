@@ -9,18 +9,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from .._core import Loss
-from .._data.validation import converted
-from .._fit.engine import Engine, Samples
-from .._fit.optimizer import is_stochastic
+from .._data.real_targets import RealTargets, checked_targets_of
+from .._data.samples import Given
 from .._resume.checkpoint import Checkpoint
 from .._system.arrays import Array
 from .base import BaseMLP
-from .quantiles import TargetsMixin, by_target, checked_targets, pinball_score
+from .inputs import given_validation_set
+from .options import is_stochastic
+from .targets import TargetsMixin
 
 
 class Regressor(TargetsMixin, BaseMLP):
@@ -30,7 +29,7 @@ class Regressor(TargetsMixin, BaseMLP):
     quantile: float | list[float]
     huber_delta: float
     _y_numeric = True
-    _quantiles: list[float] | None = None  # of a list; a single one changes no shape
+    _target: RealTargets
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -96,15 +95,8 @@ class Regressor(TargetsMixin, BaseMLP):
         RuntimeWarning
             If the file of `resume` cannot be written amid the fit, which goes on.
         """
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight_val=sample_weight_val,
-            resume=resume,
-        )
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -135,7 +127,7 @@ class Regressor(TargetsMixin, BaseMLP):
             If a parameter or the data are not valid, with ``early_stopping=True``, or if the
             epoch diverges; the weights then stay as they were.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(Given(X, y, sample_weight), incremental=True)
 
     def predict(self, X: ArrayLike) -> Array:
         """Predict targets.
@@ -164,11 +156,7 @@ class Regressor(TargetsMixin, BaseMLP):
         .. [1] Chernozhukov, Fernandez-Val & Galichon, "Quantile and probability curves without
            crossing", Econometrica 78 (2010): sorting brings them no further from the truth.
         """
-        outputs = self._outputs(X)
-        if self._quantiles is not None:
-            quantiles = by_target(outputs, len(self._quantiles))
-            return quantiles[:, 0] if quantiles.shape[1] == 1 else quantiles
-        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+        return self._target.decode(self._outputs(X))
 
     # --- hooks of BaseMLP ------------------------------------------------------------------------
 
@@ -188,61 +176,11 @@ class Regressor(TargetsMixin, BaseMLP):
                     f"the range (0.0, 1.0). Got {self.quantile!r} instead."
                 )
 
-    def _validate_target(self, y: Any) -> Array:
-        y = checked_targets(y)
-        if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(f"loss='poisson' requires y >= 0, got a minimum of {y.min()}.")
-        if self.loss == "gamma" and (y <= 0).any():
-            raise ValueError(f"loss='gamma' requires y > 0, got a minimum of {y.min()}.")
-        target: Array = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-        return target
+    def _checked_y(self, y: Any) -> Array:
+        return checked_targets_of(self.loss, y)
 
-    def _set_target(self, y: Array, *, incremental: bool) -> None:  # noqa: ARG002
-        self._quantiles = self._levels = None
-        if self.loss == "pinball":
-            self._levels = [float(q) for q in np.atleast_1d(self.quantile)]
-            self._quantiles = None if isinstance(self.quantile, Real) else self._levels
-        self.n_outputs_ = _n_targets(y) * len(self._quantiles or [0])
-
-    def _check_known(self, y: Array, name: str) -> None:
-        n_targets = self.n_outputs_ // len(self._quantiles or [0])
-        if _n_targets(y) != n_targets:
-            raise ValueError(f"{name} has {_n_targets(y)} outputs, but y has {n_targets}.")
-
-    def _encode(self, y: Array, dtype: Any) -> Array:
-        columns = np.repeat(y.reshape(len(y), -1), len(self._quantiles or [0]), axis=1)
-        targets = converted(columns, dtype, "y")
-        if self.loss == "gamma" and (targets < np.finfo(dtype).tiny).any():  # rounded to 0
-            raise ValueError(
-                f"loss='gamma' requires y > 0 in {np.dtype(dtype)}, got a minimum of {y.min()}."
-            )
-        return targets
+    def _set_target(self, y: Array, classes: Any, *, incremental: bool) -> None:  # noqa: ARG002
+        self._target = RealTargets.of(y, self.loss, self.quantile)
 
     def _engine_loss(self) -> Loss:
-        n_targets = self.n_outputs_ // len(self._quantiles or [0])
-        quantiles = (self._levels or []) * n_targets
-        return Loss(self.loss, delta=float(self.huber_delta), quantiles=quantiles)
-
-    def _score_column(self) -> str:
-        return "val_d2_pinball" if self.loss == "pinball" else "val_r2"
-
-    def _validation_metrics(
-        self, engine: Engine, samples: Samples, rows: Array | None
-    ) -> dict[str, float]:
-        outputs = engine.predict(samples.X, rows)
-        _, y, weight = samples
-        if rows is not None:
-            y, weight = y[rows], None if weight is None else weight[rows]
-        score = np.nan
-        if np.isfinite(outputs).all():
-            with np.errstate(over="ignore"):  # a fit on its way to diverge
-                if self.loss == "pinball":
-                    targets = y[:, :: len(self._quantiles or [0])]
-                    score = pinball_score(targets, outputs, weight, self._levels or [])
-                else:
-                    score = float(r2_score(y, outputs, sample_weight=weight))
-        return {"val_loss": engine.evaluate(samples, rows)[0], self._score_column(): score}
-
-
-def _n_targets(y: Array) -> int:
-    return 1 if y.ndim == 1 else int(y.shape[1])
+        return self._target.loss(delta=self.huber_delta)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._data.losses import REGRESSION
+from .._data.real_targets import LOSSES
 from .options import EstimatorOptions
 from .regression import Regressor
 
@@ -238,7 +238,7 @@ class MLPRegressor(Regressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **EstimatorOptions._parameter_constraints,
-        "loss": [StrOptions(set(REGRESSION))],
+        "loss": [StrOptions(set(LOSSES))],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }

@@ -1,32 +1,14 @@
 """The C++ trainer for the length of a fit, fed from and emptied into NumPy arrays."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .._core import Trainer32, Trainer64, TrainerBf16
+from .._data.samples import Samples
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 from .optimizer import N_MOMENTS, Optimizer
-
-
-class Samples(NamedTuple):
-    """Labelled samples as the engine takes them.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix or array of shape (n_samples, n_features)
-        Real numbers of at most 64 bits, with any strides; or values of the weights' dtype with
-        sorted indices and no duplicates.
-    y : ndarray
-        int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
-        softmaxes, otherwise targets of the weights' dtype and of shape (n_samples, n_outputs).
-    weight : ndarray of shape (n_samples,) of the weights' dtype, or None
-    """
-
-    X: Any
-    y: Array
-    weight: Array | None = None
 
 
 class Engine:
@@ -43,14 +25,11 @@ class Engine:
         The moving average of the parameters, if there is one; kept like `parameters`.
     averaged_steps : int, default=0
         Mini-batches that it has followed.
-    activations : list of str
-        Of each hidden layer.
-    n_threads : int
-        0 for OpenMP's number.
     bf16 : bool, default=False
         Products read bfloat16; parameters and everything else are float32.
     **options
-        Passed on to the C++ trainer.
+        The C++ trainer's: ``activations`` of the hidden layers, ``n_threads`` (0 for OpenMP's
+        number) and so on.
     """
 
     def __init__(
@@ -60,25 +39,21 @@ class Engine:
         *,
         average: Parameters | None = None,
         averaged_steps: int = 0,
-        activations: list[str],
-        n_threads: int,
         bf16: bool = False,
         **options: Any,
     ) -> None:
         self.parameters = parameters
         self.average = average
         self.optimizer = optimizer
-        self.activations = activations
-        self.n_threads = n_threads
+        self.activations: list[str] = options["activations"]
+        self.n_threads: int = options["n_threads"]
         coefs = parameters.coefs
         single = TrainerBf16 if bf16 else Trainer32
         trainer_class = single if coefs[0].dtype == np.float32 else Trainer64
         units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
         # full-batch gradients need no optimizer; that of plain descent has the smallest state
         solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver
-        self._trainer = trainer_class(
-            units, activations=activations, solver=solver, n_threads=n_threads, **options
-        )
+        self._trainer = trainer_class(units, solver=solver, **options)
         self._rejected = False
         self.load(averaged_steps)
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from .. import schedules
+from .._files.values import decoded, encoded
 from .._network.parameters import Parameters
 from .._system.arrays import Array
-from .._system.messages import say
 
 # arrays of the weights' shapes that a solver keeps between steps
 N_MOMENTS = {
@@ -150,18 +151,92 @@ class Optimizer:
             rule = f"learning_rate='invscaling' with power_t={self.power_t!r} must give"
             self.learning_rate = _checked(rate, rule, f" for epoch {self.epochs}")
 
-    def wants_to_stop(self, message: str, verbose: bool) -> bool:
-        """Answer a lack of progress: stop, or with 'adaptive' go on at a fifth of the rate."""
-        adaptive = self.solver == "sgd" and self.rule == "adaptive"
-        stop = not adaptive or self.learning_rate <= 1e-6
-        if stop:
-            verdict = "Learning rate too small. Stopping." if adaptive else "Stopping."
-        else:
-            self.learning_rate /= 5.0
-            verdict = f"Setting learning rate to {self.learning_rate:f}"
-        if verbose:
-            say(f"{message} {verdict}")
-        return stop
+    def give_up(self) -> tuple[bool, str]:
+        """Answer a lack of progress: stop, or with 'adaptive' go on at a fifth of the rate.
+
+        Returns
+        -------
+        stops : bool
+        verdict : str
+            In scikit-learn's words.
+        """
+        if self.solver != "sgd" or self.rule != "adaptive":
+            return True, "Stopping."
+        if self.learning_rate <= 1e-6:
+            return True, "Learning rate too small. Stopping."
+        self.learning_rate /= 5.0
+        return False, f"Setting learning rate to {self.learning_rate:f}"
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def to_data(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Tell all as JSON and arrays; `from_data` is the way back.
+
+        Raises
+        ------
+        NotDataError
+            If the learning rate is a function.
+        """
+        data = {
+            "solver": self.solver,
+            "rates": encoded(list(self.rates)),
+            "learning_rate": self.learning_rate,
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "is_pickled": self.is_pickled,
+        }
+        arrays: dict[str, Array] = {}
+        for k, moment in enumerate(self.moments):
+            arrays |= moment.to_arrays(_prefix(k))
+        return data, arrays
+
+    @classmethod
+    def from_data(
+        cls,
+        data: dict[str, Any],
+        arrays: dict[str, Array],
+        weights: Parameters,
+        constraints: dict[str, Any],
+    ) -> "Optimizer":
+        """Read what `to_data` has told, which may be anybody's; the arrays are taken out.
+
+        Parameters
+        ----------
+        data : dict
+        arrays : dict of str to ndarray
+        weights : Parameters
+            Of whose shapes moments must be.
+        constraints : dict of str to list
+            What scikit-learn's validation is to ask of the rates and the solver.
+        """
+        first, rule, power_t = decoded(data["rates"])
+        given = {"solver": data["solver"], "learning_rate_init": first, "learning_rate": rule}
+        given["power_t"] = power_t
+        constraints = {name: constraints[name] for name in given}
+        validate_parameter_constraints(constraints, given, caller_name="the optimizer")
+        optimizer = cls(data["solver"], first, rule, power_t)
+        rate, is_pickled = data["learning_rate"], data["is_pickled"]
+        if not (type(rate) is float and 0 < rate < np.inf):
+            raise ValueError(f"its optimizer has the learning rate {rate!r}")
+        if type(is_pickled) is not bool:
+            raise ValueError(f"it holds {is_pickled!r} where there should be bool")
+        optimizer.learning_rate, optimizer.is_pickled = rate, is_pickled
+        for name in ("epochs", "steps"):
+            count = data[name]
+            if type(count) is not int or not 0 <= count < 2**53:
+                raise ValueError(f"its optimizer counts {name}: {count!r}")
+            setattr(optimizer, name, count)
+        if _prefix(0) + "coefs.0" in arrays:
+            n_moments = N_MOMENTS.get(optimizer.solver, 0)
+            optimizer.moments = [
+                Parameters.from_arrays(arrays, _prefix(k), like=weights) for k in range(n_moments)
+            ]
+        return optimizer
+
+
+def _prefix(k: int) -> str:
+    """Beginning of the names of a moment's arrays."""
+    return f"optimizer.{k}."
 
 
 def _checked(rate: Any, rule: str, of_epoch: str) -> float:
@@ -172,12 +247,3 @@ def _checked(rate: Any, rule: str, of_epoch: str) -> float:
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{rule} a finite number > 0. Got {rate!r}{of_epoch} instead.")
     return value
-
-
-def is_stochastic(estimator: Any) -> bool:
-    """Tell whether the solver works by mini-batches, as partial_fit needs."""
-    if estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
-    return True

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .._estimators.fitted import FittedNetwork
+from .network import Network
 
 # text and border have the page's colour, so that they suit light themes and dark ones
 TABLE = "border-collapse: collapse; color: inherit"
@@ -61,29 +60,31 @@ class Summary:
         )
 
 
-def summary_of(est: FittedNetwork) -> Summary:
-    """Describe a fitted estimator's network."""
-    parameters = est._fitted_parameters()
-    n_hidden = est.n_layers_ - 2
+def summary_of(
+    network: Network, title: str, dropout: Sequence[float], *, averaged: bool
+) -> Summary:
+    """Describe a network; `averaged`: beside weights that are trained."""
+    parameters = network.parameters()
+    n_hidden = len(network.activations)
     units = [len(parameters.coefs[0]), *(len(b) for b in parameters.intercepts)]
     sizes = [w.size + b.size for w, b in zip(parameters.coefs, parameters.intercepts, strict=True)]
     columns = {
         "layer": ["input", *(f"hidden {k}" for k in range(n_hidden)), "output"],
         "output shape": [f"(None, {n})" for n in units],
         "parameters": [f"{n:,}" for n in (0, *sizes)],
-        "activation": ["", *est._activations(n_hidden), est.out_activation_],
+        "activation": ["", *network.activations, network.output],
     }
-    if any(rates := est._dropout_rates(n_hidden)):
-        columns["dropout"] = ["", *(f"{rate:g}" for rate in rates), ""]
+    if any(dropout):
+        columns["dropout"] = ["", *(f"{rate:g}" for rate in dropout), ""]
 
     dtype = parameters.coefs[0].dtype
     total = sum(sizes)
     totals = [f"Total parameters: {total:,} ({_bytes(total * dtype.itemsize)}, {dtype})"]
-    if hasattr(est, "averaged_coefs_"):
+    if averaged:
         both = 2 * total
         totals.append(f"With their moving average: {both:,} ({_bytes(both * dtype.itemsize)})")
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Summary(type(est).__name__, list(columns), rows, totals)
+    return Summary(title, list(columns), rows, totals)
 
 
 def _is_number(head: str) -> bool:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._files.values import NotDataError, decoded, encoded
 from .._system.arrays import Array
 from .fingerprint import as_text
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
-    from ..callbacks import Callback
 
 BIT_GENERATORS = (
     np.random.PCG64,
@@ -25,14 +21,14 @@ BIT_GENERATORS = (
 WITHOUT_EFFECT = ("verbose", "path", "log_dir", "separator", "append")  # on the training
 
 
-def callback_states(est: BaseMLP) -> tuple[list[Any], dict[str, Array]]:
+def callback_states(callbacks: list[Any]) -> tuple[list[Any], dict[str, Array]]:
     """Name, settings and state of each callback of a running fit, and the states' arrays.
 
     scikit-learn's own are left out: they steer nothing.
     """
     states: list[Any] = []
     arrays: dict[str, Array] = {}
-    for k, callback in enumerate(_callbacks(est)):
+    for k, callback in enumerate(callbacks):
         name = type(callback).__name__
         state = {}
         for attribute, value in callback._state().items():
@@ -47,9 +43,8 @@ def callback_states(est: BaseMLP) -> tuple[list[Any], dict[str, Array]]:
     return states, arrays
 
 
-def restore_callbacks(est: BaseMLP, states: list[Any], arrays: dict[str, Array]) -> None:
+def restore_callbacks(callbacks: list[Any], states: list[Any], arrays: dict[str, Array]) -> None:
     """Give the callbacks of a fit that has begun what `callback_states` has found."""
-    callbacks = _callbacks(est)
     names, now = [name for name, _, _ in states], [type(c).__name__ for c in callbacks]
     if names != now:
         raise ValueError(f"it is of a fit with the callbacks {names}. Got {now}")
@@ -65,13 +60,7 @@ def restore_callbacks(est: BaseMLP, states: list[Any], arrays: dict[str, Array])
         callback._restore({name: _restored(value, arrays) for name, value in state.items()})
 
 
-def _callbacks(est: BaseMLP) -> list[Callback]:
-    """Copies of the callbacks that the running fit has of its own."""
-    fits = [getattr(callback, "_fits", {}) for callback in getattr(est, "_skl_callbacks", [])]
-    return [of_fits[id(est)] for of_fits in fits if id(est) in of_fits]
-
-
-def _settings(callback: Callback) -> dict[str, str]:
+def _settings(callback: Any) -> dict[str, str]:
     """Texts of the parameters that decide what a callback does to the training."""
     return {
         name: as_text(getattr(callback, name, None))

@@ -45,7 +45,7 @@ def size_in_points(ax: Axes) -> tuple[float, float]:
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
 
 
-def network_of(display: type, estimator: Any) -> BaseMLP:
+def estimator_of(display: type, estimator: Any) -> BaseMLP:
     """Return the fitted network that a display's ``from_estimator`` is called with."""
     check_matplotlib_support(f"{display.__name__}.from_estimator")
     network = estimator[-1] if isinstance(estimator, Pipeline) else estimator

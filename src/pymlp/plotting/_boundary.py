@@ -13,11 +13,12 @@ from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names, _num_features
 
 from .._data.labels import SingleLabel
-from .._data.losses import loss_of_output
+from .._data.validation import validated
 from .._estimators.base import BaseMLP
 from .._estimators.classifier import MLPClassifier
+from .._estimators.fitted import network_of, target_of
 from .._system.arrays import Array
-from ._axes import axes_of, network_of
+from ._axes import axes_of, estimator_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,7 +155,7 @@ class BoundaryDisplay:
             If X does not have two features, the estimator has several targets, y has unknown
             classes, or there is no such unit.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         check_scalar(grid_resolution, "grid_resolution", Integral, min_val=2)
         check_scalar(margin, "margin", Real, min_val=0)
         if _num_features(X) != 2:
@@ -165,7 +166,7 @@ class BoundaryDisplay:
             y = column_or_1d(y)
             check_consistent_length(samples, y)
             if classes is not None:
-                network._target.check(y, "y")
+                target_of(network).check(y, "y")
                 y = np.searchsorted(classes, y)
 
         low, high = samples.min(axis=0), samples.max(axis=0)
@@ -182,7 +183,9 @@ class BoundaryDisplay:
         else:
             # not probabilities: before the softmax a linear network is linear, and so is what
             # the contours interpolate
-            response = network._run(inputs, network.n_layers_ - 1, loss_of_output("identity"))
+            linear = network_of(network).without_output_activation()
+            dtype = linear.parameters().coefs[0].dtype
+            response = linear.predict(validated(network, inputs, types=[dtype], reset=False))
             if len(classes) == 2:
                 response = np.hstack([-response, response])
         pre_activations = _pre_activations(network, inputs, units)
@@ -274,7 +277,7 @@ class BoundaryDisplay:
 def _classes_of(network: BaseMLP) -> Array | None:
     """Return the classes of a classifier, None for a regressor; refuse several targets."""
     if isinstance(network, MLPClassifier):
-        if isinstance(network._target, SingleLabel) and len(network.classes_) > 1:
+        if isinstance(target_of(network), SingleLabel) and len(network.classes_) > 1:
             return np.asarray(network.classes_)
         raise ValueError("BoundaryDisplay draws classifiers of one label of two or more classes.")
     if network.n_outputs_ > 1:
@@ -286,7 +289,7 @@ def _classes_of(network: BaseMLP) -> Array | None:
 
 def _pre_activations(network: BaseMLP, inputs: Any, units: ArrayLike | None) -> Array:
     """Pre-activations of units of the first hidden layer: (n_samples, n_units)."""
-    parameters = network._predictive_parameters()
+    parameters = network_of(network).parameters()
     W, b = parameters.coefs[0], parameters.intercepts[0]
     known = np.arange(W.shape[1] if network.n_layers_ > 2 else 0)
     chosen = known if units is None else np.asarray(units)
@@ -296,7 +299,7 @@ def _pre_activations(network: BaseMLP, inputs: Any, units: ArrayLike | None) -> 
             f"{len(known)}, counted from 0. Got {units!r} instead."
         )
     chosen = chosen.astype(int)
-    x = network._validate_X(inputs, W.dtype).astype(W.dtype, copy=False)
+    x = validated(network, inputs, types=[W.dtype], reset=False).astype(W.dtype, copy=False)
     return np.asarray(x @ W[:, chosen] + b[chosen])
 
 

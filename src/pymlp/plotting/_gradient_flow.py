@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
 from .._system.arrays import Array
-from ._axes import axes_of, network_of, plot_epochs, size_in_points
+from ._axes import axes_of, estimator_of, plot_epochs, size_in_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ class GradientFlowDisplay:
         ValueError
             If there is no such quantity, or ``history_`` does not have it.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         if quantity not in LABELS:
             raise ValueError(
                 f"The 'quantity' parameter must be a str among {set(LABELS)}. "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._axes import axes_of, network_of, plot_epochs
+from ._axes import axes_of, estimator_of, plot_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ class HistoryDisplay:
         ValueError
             If ``history_`` has no such metric.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         history = network.history_
         if not isinstance(metric, str):
             raise TypeError(f"The 'metric' parameter must be a str. Got {metric!r} instead.")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .._estimators.fitted import network_of
 from .._system.arrays import Array
-from ._axes import bare_axes_of, network_of, size_in_points
+from ._axes import bare_axes_of, estimator_of, size_in_points
 from ._outputs import output_names
 from ._style import (
     DASHED,
@@ -160,8 +161,9 @@ class NetworkDisplay:
         ValueError
             If `max_units` is less than 2 or there are more or fewer names than features.
         """
-        network = network_of(cls, estimator)
-        coefs = network._predictive_parameters().coefs
+        network = estimator_of(cls, estimator)
+        parts = network_of(network)
+        coefs = parts.parameters().coefs
         n_features = len(coefs[0])
         if feature_names is None:
             numbered = [f"x{k}" for k in range(n_features)]  # as scikit-learn names them
@@ -173,7 +175,7 @@ class NetworkDisplay:
             )
         display = cls(
             coefs,
-            activations=[*network._activations(len(coefs) - 1), network.out_activation_],
+            activations=[*parts.activations, parts.output],
             input_names=[str(name) for name in feature_names],
             output_names=output_names(network),
         )

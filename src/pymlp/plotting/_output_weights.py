@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import is_regressor
 
 from .._system.arrays import Array
-from ._axes import axes_of, network_of, size_in_points
+from ._axes import axes_of, estimator_of, size_in_points
 from ._outputs import output_weights, title_of
 from ._style import SMALLEST_FONT, font_size, sign_colors
 
@@ -98,7 +98,7 @@ class OutputWeightsDisplay:
         ValueError
             If there is no such class.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         if class_ is None and is_regressor(network):
             class_ = 0
         display = cls(output_weights(network, class_), name=title_of(network, class_))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 
+from .._estimators.fitted import network_of
 from .._system.arrays import Array
-from ._axes import bare_axes_of, network_of, size_in_points
+from ._axes import bare_axes_of, estimator_of, size_in_points
 from ._outputs import output_names, output_weights, title_of
 from ._style import SMALLEST_FONT, font_size, sign_colors, sign_styles, strengths
 
@@ -155,8 +156,8 @@ class WeightsDisplay:
         ValueError
             If a parameter is not valid, or `image_shape` is needed.
         """
-        network = network_of(cls, estimator)
-        weights = network._predictive_parameters().coefs[0]  # (n_features, n_units)
+        network = estimator_of(cls, estimator)
+        weights = network_of(network).parameters().coefs[0]  # (n_features, n_units)
         n_features, n_units = weights.shape
         shape = _checked_image_shape(image_shape, n_features)
         n_hidden = network.n_layers_ - 2

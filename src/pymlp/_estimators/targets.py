@@ -5,21 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import RegressorMixin
-from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from .._data.real_targets import RealTargets, checked_targets
 from .._data.validation import checked_y, weight_of_a_mean
-from .._system.arrays import Array
 
 
 class TargetsMixin(RegressorMixin):
     """How well targets are predicted; how they are predicted is the estimator's own."""
 
-    _levels: list[float] | None = None  # the quantiles that a target's outputs estimate
+    _target: RealTargets
 
     @abstractmethod
     def predict(self, X: ArrayLike) -> Any:
@@ -53,31 +50,4 @@ class TargetsMixin(RegressorMixin):
         targets = checked_targets(checked_y(y, y_numeric=True))
         outputs = self.predict(X)
         weight = weight_of_a_mean(sample_weight, outputs)
-        if self._levels is None:
-            return float(r2_score(targets, outputs, sample_weight=weight))
-        return pinball_score(targets, outputs, weight, self._levels)
-
-
-def checked_targets(y: Any) -> Array:
-    """Check that y holds numbers."""
-    if sparse.issparse(y):
-        raise TypeError("A sparse y is for labels: targets must be an array. Use y.toarray().")
-    if y.dtype.kind not in "fiub":
-        raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
-    targets: Array = y
-    return targets
-
-
-def pinball_score(y: Array, outputs: Array, sample_weight: Any, levels: list[float]) -> float:
-    """Mean D^2 of the quantiles in outputs, (n_samples, n_targets * n_quantiles) in this order."""
-    quantiles = by_target(outputs, len(levels))
-    scores = [
-        d2_pinball_score(y, quantiles[:, :, q], sample_weight=sample_weight, alpha=level)
-        for q, level in enumerate(levels)
-    ]
-    return float(np.mean(scores))
-
-
-def by_target(outputs: Array, n_quantiles: int) -> Array:
-    """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
-    return np.sort(outputs.reshape(len(outputs), -1, n_quantiles), axis=2)
+        return self._target.score(targets, outputs, weight)
