@@ -1,5 +1,5 @@
 // Kernels against plain loops, without Python: for processors that are only emulated, and for a first look at
-// a new instruction set. tests/test_kernels.py and its neighbours check far more.
+// a new instruction set. tests/kernels/test_kernels.py and its neighbours check far more.
 #include <array>
 #include <cmath>
 #include <cstdio>

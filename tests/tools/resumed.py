@@ -1,4 +1,4 @@
-"""A small fit with a checkpoint after each epoch: ``python tests/resumed.py SOLVER PATH [CALL N]``.
+"""A small fit with a checkpoint after each epoch: ``python resumed.py SOLVER PATH [CALL N]``.
 
 With CALL, a function of `os`, the process kills itself when it calls that for the Nth time.
 """

@@ -1,7 +1,7 @@
-"""How long a call goes on after Ctrl-C: ``python tests/interrupts.py CALL [ROUNDS]``, one of CALLS.
+"""How long a call goes on after Ctrl-C: ``python tests/tools/interrupts.py CALL [ROUNDS]``.
 
-784-1000-10 on data of MNIST's size, interrupted at random moments. Prints the milliseconds from the
-signal to the call's return, and how many threads are busy after it.
+CALL is one of CALLS: 784-1000-10 on data of MNIST's size, interrupted at random moments. Prints the
+milliseconds from the signal to the call's return, and how many threads are busy after it.
 """
 
 import os

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from data.make_models import outputs
+from released.make_models import outputs
 
 import pymlp
 
-RELEASED = sorted(Path(__file__).parent.glob("data/*/*.safetensors"))
+RELEASED = sorted(Path(__file__).parent.glob("released/*/*.safetensors"))
 HEARD: list[tuple[str, Any]] = []
 LISTENING: list[bool] = []
 

@@ -16,7 +16,7 @@ import pytest
 import pymlp
 from docs import tables
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 MODULES = [
     "pymlp._estimators.classifier",
     "pymlp._system.config",

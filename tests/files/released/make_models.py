@@ -2,9 +2,9 @@
 
 Run once before each release, from the top folder, and never again for the same version::
 
-    python -m tests.data.make_models
+    python -m tests.files.released.make_models
 
-It writes ``tests/data/<version>/<name>.safetensors``, and beside each an ``.npz`` with rows, the
+It writes ``<version>/<name>.safetensors`` beside itself, and with each an ``.npz`` of rows, the
 outputs and the labels that the model gave for them.
 """
 
@@ -19,7 +19,7 @@ import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
 from pymlp.schedules import Cosine, WarmUp
 
-DATA = Path(__file__).parent
+RELEASED = Path(__file__).parent
 
 
 def models() -> dict[str, tuple[Any, Any]]:
@@ -69,7 +69,7 @@ def outputs(est: Any, X: Any) -> np.ndarray:
 
 def main() -> None:
     """Write the files of this version."""
-    folder = DATA / pymlp.__version__
+    folder = RELEASED / pymlp.__version__
     folder.mkdir()  # fails where they exist: files of a released version stay as they are
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

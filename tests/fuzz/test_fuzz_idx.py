@@ -1,4 +1,4 @@
-"""The IDX reader against a few thousand altered files; `fuzz/fuzz_idx.py` tries millions."""
+"""The IDX reader against a few thousand altered files; `fuzz_idx.py` tries millions."""
 
 import gzip
 import itertools
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.byte_mutations import corpus, mutated
-from fuzz.fuzz_idx import check, idx
+from byte_mutations import corpus, mutated
+from fuzz_idx import check, idx
 
 from pymlp.datasets import load_idx
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzz.fuzz_load import CORPUS, by_chance
-from fuzz.model_mutations import Parts, assembled, parts_of, signed
+from fuzz_load import CORPUS, by_chance
+from model_mutations import Parts, assembled, parts_of, signed
 
 import pymlp
 from pymlp._files.container import FORMAT, MAX_HEADER, MAX_REASON
 
-DATA = Path(__file__).parent / "data/0.1.0"
-SMALL = (DATA / "hinge.safetensors").read_bytes()
+RELEASED = Path(__file__).parent / "released/0.1.0"
+SMALL = (RELEASED / "hinge.safetensors").read_bytes()
 N_HEADER = int.from_bytes(SMALL[:8], "little")
 
 
@@ -106,7 +106,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         pymlp.load(tmp_path)
     with pytest.raises(NotADirectoryError):
-        pymlp.load(DATA / "hinge.npz" / "model")
+        pymlp.load(RELEASED / "hinge.npz" / "model")
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero", "/dev/null"):  # none is waited for, or read
         with pytest.raises(ValueError, match="it is not a regular file"):
@@ -336,13 +336,13 @@ def test_what_contradicts_itself_is_refused(
 
 def test_the_parts_are_those_of_a_sound_file(tmp_path: Path) -> None:
     """Otherwise the tests above would show nothing."""
-    for path in DATA.glob("*.safetensors"):
+    for path in RELEASED.glob("*.safetensors"):
         load(assembled(parts_of(path.read_bytes())), tmp_path)
 
 
 def test_another_activation_is_noticed_by_replaying(tmp_path: Path) -> None:
     for name in ("classifier", "bfloat16", "regressor"):
-        parts = parts_of((DATA / f"{name}.safetensors").read_bytes())
+        parts = parts_of((RELEASED / f"{name}.safetensors").read_bytes())
         load(assembled(parts), tmp_path)
         put("parameters", "activation", "softplus")(parts)
         with pytest.raises(ValueError, match="its network does not give the outputs"):
@@ -350,7 +350,7 @@ def test_another_activation_is_noticed_by_replaying(tmp_path: Path) -> None:
 
 
 def test_ensembles_of_strangers_are_refused(tmp_path: Path) -> None:
-    content = (DATA / "ensemble.safetensors").read_bytes()
+    content = (RELEASED / "ensemble.safetensors").read_bytes()
 
     def refused(change: Change, reason: str) -> None:
         parts = parts_of(content)

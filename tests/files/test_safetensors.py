@@ -9,7 +9,7 @@ import pytest
 import pymlp
 from pymlp._files.container import read, write
 
-DATA = Path(__file__).parent / "data/0.1.0"
+RELEASED = Path(__file__).parent / "released/0.1.0"
 
 
 def test_arrays_are_little_endian_on_every_machine(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_arrays_are_little_endian_on_every_machine(tmp_path: Path) -> None:
 def test_others_can_read_the_arrays(tmp_path: Path) -> None:
     from safetensors import safe_open
 
-    est = pymlp.load(DATA / "classifier.safetensors")
-    with safe_open(DATA / "classifier.safetensors", "np") as file:
+    est = pymlp.load(RELEASED / "classifier.safetensors")
+    with safe_open(RELEASED / "classifier.safetensors", "np") as file:
         np.testing.assert_array_equal(file.get_tensor("coefs_.0"), est.coefs_[0])
         assert json.loads(file.metadata()["pymlp"])["model"]["class"] == "MLPClassifier"

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-PAGES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+PAGES = sorted((Path(__file__).parents[2] / "examples").glob("plot_*.py"))
 
 
 @pytest.mark.examples
