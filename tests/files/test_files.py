@@ -57,11 +57,7 @@ def state(thing: Any) -> Any:
         parts.pop("_random_state", None)  # drawn anew by every fit
         parts.pop("_skl_callbacks", None)
         return {name: state(part) for name, part in parts.items() if name != "_sklearn_version"}
-    if type(thing).__module__ in (
-        "pymlp._fit.optimizer",
-        "pymlp._data.labels",
-        "pymlp._network.parameters",
-    ):
+    if type(thing).__module__.startswith(("pymlp._fit.optimizer", "pymlp._data", "pymlp._network")):
         return {"class": type(thing), **{name: state(part) for name, part in vars(thing).items()}}
     if isinstance(thing, (list, tuple)):
         return [type(thing), *(state(part) for part in thing)]

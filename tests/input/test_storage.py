@@ -15,7 +15,7 @@ from layouts import LAYOUTS
 
 import pymlp
 from pymlp import MLPClassifier, MLPRegressor, _core
-from pymlp._data.losses import loss_of_output
+from pymlp._network.network import loss_of_output
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from pymlp._estimators.fitted import predictor_of, target_of
 from pymlp._estimators.options import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx")
@@ -59,10 +60,7 @@ def assert_close(found: Any, expected: Any, tolerance: float) -> None:
 def assert_same_predictions(est: Any, found: dict[str, Any], rows: Any, tolerance: float) -> None:
     predicted = est.predict(rows)
     if not hasattr(est, "classes_"):
-        if est.estimators_[0]._quantiles if hasattr(est, "estimators_") else est._quantiles:
-            expected = predicted
-        else:
-            expected = predicted.reshape(len(rows), -1)
+        expected = predicted if target_of(est).is_list else predicted.reshape(len(rows), -1)
         assert list(found) == ["variable"]
         assert_close(found["variable"], expected, tolerance)
         return
@@ -80,7 +78,7 @@ def assert_exported(est: Any, folder: Path, rows: Any = X, precision: Any = None
     """Of any number of rows."""
     path = folder / "model.onnx"
     pymlp.onnx.export(est, path, precision=precision)
-    dtype = precision or pymlp.onnx._weights_dtype(est).name
+    dtype = precision or predictor_of(est)[0][0].parameters().coefs[0].dtype.name
     rows = rows.astype(dtype)
     for n in (len(rows), 1):
         found = run(path, rows[:n])

@@ -295,10 +295,10 @@ def written(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint, ticks: floa
             now += ticks
 
     def write(path: str, arrays: Any, description: Any) -> None:
-        epochs.append(description["fit"]["counted"]["dict"][0][1])
+        epochs.append(description["fit"]["records"]["counts"]["n_iter_"])
 
     monkeypatch.setattr(_checkpoint.time, "monotonic", lambda: now)
-    monkeypatch.setattr(_checkpoint._safetensors, "write", write)
+    monkeypatch.setattr(_checkpoint.container, "write", write)
     model = MLPClassifier((2,), max_iter=10, random_state=0).set_callbacks(Clock())
     model.fit(X, LABELS, resume=checkpoint)
     return epochs

@@ -8,7 +8,8 @@ import pytest
 from scipy import sparse
 
 from pymlp import _core
-from pymlp._fit.engine import Engine, Samples
+from pymlp._data.samples import Samples
+from pymlp._fit.engine import Engine
 from pymlp._fit.optimizer import Optimizer
 from pymlp._network.parameters import Parameters
 

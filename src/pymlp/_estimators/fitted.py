@@ -37,11 +37,10 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _network(self) -> Network:
         """What predicts: what was fitted, whatever the parameters have been set to since."""
-        n_hidden = self.n_layers_ - 2
         return Network(
             *self._predictive_weights(),
-            [getattr(self, "n_features_in_", 0), *[0] * n_hidden, self.n_outputs_],
-            self._activations(n_hidden),
+            self._units(),
+            self._activations(self.n_layers_ - 2),
             self.out_activation_,
             self._target.groups,
             self._threads(),
@@ -56,8 +55,12 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _fitted_parameters(self) -> Parameters:
         """``coefs_`` and ``intercepts_``, which may have been set by hand."""
-        network = self._network()
-        return Parameters.checked(self.coefs_, self.intercepts_, network.units)
+        return Parameters.checked(self.coefs_, self.intercepts_, self._units())
+
+    def _units(self) -> list[int]:
+        """Units of the input and of each layer as far as a fit has settled them, else 0."""
+        hidden = [0] * (self.n_layers_ - 2)
+        return [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
 
     def _outputs(self, X: Any, layer: int | None = None) -> Array:
         """Outputs of the network or of a hidden layer: (n_samples, n_units)."""

@@ -156,7 +156,8 @@ class Regressor(TargetsMixin, BaseMLP):
         .. [1] Chernozhukov, Fernandez-Val & Galichon, "Quantile and probability curves without
            crossing", Econometrica 78 (2010): sorting brings them no further from the truth.
         """
-        return self._target.decode(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._target.decode(outputs)
 
     # --- hooks of BaseMLP ------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -177,18 +177,18 @@ class Optimizer:
         NotDataError
             If the learning rate is a function.
         """
-        data = {
-            "solver": self.solver,
-            "rates": encoded(list(self.rates)),
-            "learning_rate": self.learning_rate,
-            "epochs": self.epochs,
-            "steps": self.steps,
-            "is_pickled": self.is_pickled,
-        }
+        data = _Data(
+            self.solver,
+            encoded(list(self.rates)),
+            self.learning_rate,
+            self.epochs,
+            self.steps,
+            self.is_pickled,
+        )
         arrays: dict[str, Array] = {}
         for k, moment in enumerate(self.moments):
             arrays |= moment.to_arrays(_prefix(k))
-        return data, arrays
+        return data._asdict(), arrays
 
     @classmethod
     def from_data(
@@ -209,29 +209,40 @@ class Optimizer:
         constraints : dict of str to list
             What scikit-learn's validation is to ask of the rates and the solver.
         """
-        first, rule, power_t = decoded(data["rates"])
-        given = {"solver": data["solver"], "learning_rate_init": first, "learning_rate": rule}
+        found = _Data(**data)
+        first, rule, power_t = decoded(found.rates)
+        given = {"solver": found.solver, "learning_rate_init": first, "learning_rate": rule}
         given["power_t"] = power_t
         constraints = {name: constraints[name] for name in given}
         validate_parameter_constraints(constraints, given, caller_name="the optimizer")
-        optimizer = cls(data["solver"], first, rule, power_t)
-        rate, is_pickled = data["learning_rate"], data["is_pickled"]
+        rate = found.learning_rate
         if not (type(rate) is float and 0 < rate < np.inf):
             raise ValueError(f"its optimizer has the learning rate {rate!r}")
-        if type(is_pickled) is not bool:
-            raise ValueError(f"it holds {is_pickled!r} where there should be bool")
-        optimizer.learning_rate, optimizer.is_pickled = rate, is_pickled
-        for name in ("epochs", "steps"):
-            count = data[name]
+        for name, count in (("epochs", found.epochs), ("steps", found.steps)):
             if type(count) is not int or not 0 <= count < 2**53:
                 raise ValueError(f"its optimizer counts {name}: {count!r}")
-            setattr(optimizer, name, count)
+        if type(found.is_pickled) is not bool:
+            raise ValueError(f"it holds {found.is_pickled!r} where there should be bool")
+        optimizer = cls(found.solver, first, rule, power_t)
+        optimizer.learning_rate, optimizer.is_pickled = rate, found.is_pickled
+        optimizer.epochs, optimizer.steps = found.epochs, found.steps
         if _prefix(0) + "coefs.0" in arrays:
             n_moments = N_MOMENTS.get(optimizer.solver, 0)
             optimizer.moments = [
                 Parameters.from_arrays(arrays, _prefix(k), like=weights) for k in range(n_moments)
             ]
         return optimizer
+
+
+class _Data(NamedTuple):
+    """What a file holds of an optimizer, beside its moments."""
+
+    solver: Any
+    rates: Any
+    learning_rate: Any
+    epochs: Any
+    steps: Any
+    is_pickled: Any
 
 
 def _prefix(k: int) -> str:
