@@ -209,7 +209,13 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             if checkpoint is not None:
                 checkpoint.restore_callbacks(self)
             try:
-                with Progress(self, incremental=incremental) as progress:
+                with Progress(
+                    "iteration" if self.solver == "lbfgs" else "epoch",
+                    1 if incremental else self.max_iter,
+                    verbose=self.verbose,
+                    first=self.n_iter_,
+                    may_be_live=not tasks.draw_progress,
+                ) as progress:
                     if self.solver == "lbfgs":
                         run_lbfgs(self, engine, train, validation, tasks=tasks, progress=progress)
                     else:

@@ -16,7 +16,7 @@ from .. import _core
 from .._data.losses import loss_of_output
 from .._data.validation import validated
 from .._network.parameters import Parameters
-from .._network.summary import Summary, summary_of
+from .._network.summary import Summary, summarize
 from .._system.arrays import Array
 from .._system.memory import check_memory
 from .options import EstimatorOptions
@@ -178,7 +178,14 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Total parameters: 6,570 (51.33 KB, float64)
         """
         check_is_fitted(self)
-        return summary_of(self)
+        n_hidden = self.n_layers_ - 2
+        return summarize(
+            type(self).__name__,
+            self._fitted_parameters(),
+            [*self._activations(n_hidden), self.out_activation_],
+            self._dropout_rates(n_hidden),
+            averaged=hasattr(self, "averaged_coefs_"),
+        )
 
     @property
     def _n_features_out(self) -> int:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sklearn.callback import ProgressBar
+
 from .._system.arrays import Array
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ class Tasks:
         self._fit: Any = None if silent else est._init_callback_context(max_subtasks=est.max_iter)
         self._heard = not silent and hasattr(est, "_skl_callbacks")
         self._epoch: Any = None
+
+    @property
+    def draw_progress(self) -> bool:
+        """Tell whether one of the callbacks draws a live line of its own."""
+        callbacks = getattr(self._arguments["estimator"], "_skl_callbacks", [])
+        return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
     def begin_fit(self) -> None:
         """Tell that the weights have been drawn and the epochs begin."""

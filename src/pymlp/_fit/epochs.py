@@ -116,7 +116,7 @@ def run_epochs(
         if optimizer.rises(n_epochs):
             counted["_no_improvement_count"] = 0  # little can be seen of steps still small
         count_epoch(est, epoch, counted)
-        progress.report(epoch)
+        progress.report(est.n_iter_, epoch)
         optimizer.end_epoch(est.t_)
         stopped = tasks.end_epoch()
         if not np.isfinite(est.loss_):

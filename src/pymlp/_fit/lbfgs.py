@@ -97,7 +97,7 @@ def run_lbfgs(
         metrics = validation.metrics(est, engine, loss) if validation else {}
         epoch = {"loss": loss, **metrics}
         count_epoch(est, epoch, {"loss_": loss})
-        progress.report(epoch)
+        progress.report(est.n_iter_, epoch)
         nonlocal stopped
         stopped = tasks.end_epoch()
         if stopped:
