@@ -14,8 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import pymlp
-from pymlp.__main__ import main
+from pymlp._lecture import data, table
 from pymlp._lecture import job as _lecture
+from pymlp._lecture.command import main
 
 TINY = (_lecture.Network((), 0.05, 0.8911), _lecture.Network((8, 4), 0.1, 0.9529))
 
@@ -102,7 +103,7 @@ def test_the_networks_are_the_lectures():
 
 
 def test_digits_are_scaled_centred_and_stratified():
-    split = _lecture.digits_split()
+    split = data.digits_split()
     assert split.X_train.shape == (1212, 64)
     assert split.X_val.shape == (135, 64)
     assert split.X_test.shape == (450, 64)
@@ -123,7 +124,7 @@ def test_mnist_is_split_as_in_the_lecture(mnist_folder, full, step):
     X_train, X_val, y_train, y_val = train_test_split(
         X - mean, arrays["train-labels"][::step], train_size=0.9, random_state=4487
     )
-    split = _lecture.mnist_split(mnist_folder, full)
+    split = data.mnist_split(mnist_folder, full)
     assert len(split.X_train) == 0.9 * 400 / step
     np.testing.assert_allclose(split.X_train, X_train, atol=1e-6)
     np.testing.assert_allclose(split.X_val, X_val, atol=1e-6)
@@ -140,7 +141,7 @@ def test_mnist_is_split_as_in_the_lecture(mnist_folder, full, step):
 
 
 def test_what_the_estimators_are_asked(standin, mnist_folder):
-    split = _lecture.mnist_split(mnist_folder, full=True)
+    split = data.mnist_split(mnist_folder, full=True)
     job = _lecture.Job(split, seed=7, n_threads=2, compare=True)
     _lecture.train_all(job, [])
     assert len(standin.made) == 2 * len(_lecture.NETWORKS)
@@ -176,7 +177,7 @@ def test_what_the_estimators_are_asked(standin, mnist_folder):
 
 
 def test_scikit_learn_runs_the_same_number_of_epochs(mnist_folder):
-    job = _lecture.Job(_lecture.mnist_split(mnist_folder), n_threads=1)
+    job = _lecture.Job(data.mnist_split(mnist_folder), n_threads=1)
     for network in TINY:
         training = _lecture.train_sklearn(network, job, epochs=4)
         assert training.epochs == 4
@@ -185,7 +186,7 @@ def test_scikit_learn_runs_the_same_number_of_epochs(mnist_folder):
 
 
 def test_the_seed_decides(mnist_folder):
-    split = _lecture.mnist_split(mnist_folder, full=True)
+    split = data.mnist_split(mnist_folder, full=True)
     network = _lecture.Network((8,), 0.1, 0.0)
 
     def accuracy(seed):
@@ -267,7 +268,7 @@ def test_the_ratio_is_scikit_learns_time_by_ours():
     ours = _lecture.Training(None, 650, epochs=9, seconds=0.5, accuracy=0.25)
     peer = _lecture.Training(None, 650, epochs=9, seconds=4.0, accuracy=0.75)
     result = _lecture.Result(TINY[0], "64-10", ours, peer)
-    text = _lecture.table(_lecture.Job(_lecture.digits_split(), compare=True), [result])
+    text = table.table(_lecture.Job(data.digits_split(), compare=True), [result])
     assert rows(text)[1] == ["64-10", "650", "9", "0.50", "0.2500", "4.00", "0.7500", "8.0"]
 
 
@@ -315,12 +316,12 @@ def test_interrupt_that_fit_swallows(standin, capsys):
     assert len(standin.made) == 4
 
 
-@pytest.mark.parametrize("function", ["digits_split", "train_ours"])
-def test_interrupt_before_the_first_row(monkeypatch, capsys, function):
+@pytest.mark.parametrize(("module", "function"), [(data, "digits_split"), (_lecture, "train_ours")])
+def test_interrupt_before_the_first_row(monkeypatch, capsys, module, function):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_lecture, function, interrupt)
+    monkeypatch.setattr(module, function, interrupt)
     assert main([]) == 130
     out, err = capsys.readouterr()
     assert err == "interrupted\n"

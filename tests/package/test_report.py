@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pymlp.__main__ import main
 from pymlp._lecture import job as _lecture
+from pymlp._lecture.command import main
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from rich import file_proxy
 
 from pymlp import MLPClassifier, MLPRegressor
 from pymlp._fit import progress as _progress
+from pymlp._system import live as _live
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -86,11 +87,9 @@ def test_time_left(
 ) -> None:
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(_progress, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-    est: Any = SimpleNamespace(verbose=True, solver="adam", max_iter=10, n_iter_=first, loss_=0.5)
-    with _progress.Progress(est, incremental=False) as progress:
-        est.n_iter_ = 3
+    with _progress.Progress("epoch", 10, verbose=True, first=first) as progress:
         clock.now += 6
-        progress.report({"loss": 0.5})
+        progress.report(3, {"loss": 0.5})
     assert capsys.readouterr().out == f"Iteration 3, loss = 0.50000000, at most {left} s left\n"
 
 
@@ -184,7 +183,7 @@ def test_time_left_in_the_live_line(terminal: Terminal, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         _progress.Progress,
         "_show",
-        lambda self, n, end, refresh=False: show(self, n, end, refresh=True),
+        lambda self, end, refresh=False: show(self, end, refresh=True),
     )
     clf.fit(X, LABELS, **VALIDATION)
     printed = terminal.printed()
@@ -251,7 +250,7 @@ def test_one_epoch_of_partial_fit(terminal: Terminal) -> None:
 
 
 def test_notebook_without_ipywidgets(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_progress, "find_spec", lambda name: None)
+    monkeypatch.setattr(_live, "find_spec", lambda name: None)
     terminal.console.is_jupyter = True
     classifier().fit(X, LABELS)
     assert is_plain(terminal)

@@ -89,8 +89,8 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
             if checkpoint is not None:
                 checkpoint.restore_callbacks(tasks.callbacks())
             run = run_lbfgs if self.solver == "lbfgs" else run_epochs
-            with Progress(self, incremental=incremental) as progress:
-                observers = [_Publisher(self, progress), tasks]
+            with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:
+                observers = [_Publisher(self), progress, tasks]
                 observers += [] if checkpoint is None else [checkpoint]
                 try:
                     run(fit, observers)
@@ -337,6 +337,15 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
             )
         return min(batch_size, n_samples)
 
+    def _progress(self, fit: Fit, *, may_be_live: bool) -> Progress:
+        return Progress(
+            "iteration" if self.solver == "lbfgs" else "epoch",
+            fit.limits.max_iter,
+            verbose=self.verbose,
+            first=fit.records.n_iter,
+            may_be_live=may_be_live,
+        )
+
     def _fingerprint(self, fit: Fit) -> dict[str, str]:
         """What a checkpoint knows the fit by."""
         parameters = self.get_params(deep=False) | {"hidden_layer_sizes": self._hidden_units()}
@@ -393,11 +402,9 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
 class _Publisher(Observer):
     """Lets the estimator, and whoever looks at it, know what the epoch has brought."""
 
-    def __init__(self, estimator: BaseMLP, progress: Progress) -> None:
+    def __init__(self, estimator: BaseMLP) -> None:
         self._estimator = estimator
-        self._progress = progress
 
     def end_epoch(self, fit: Fit) -> bool:
         self._estimator.__dict__.update(fit.records.attributes())
-        self._progress.report(fit.records.row)
         return False

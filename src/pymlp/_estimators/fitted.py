@@ -15,7 +15,7 @@ from .._data.targets import Target
 from .._data.validation import validated
 from .._network.network import Network
 from .._network.parameters import Parameters
-from .._network.summary import Summary, summary_of
+from .._network.summary import Summary, summarize
 from .._system.arrays import Array
 from .options import EstimatorOptions
 from .saving import Savable
@@ -154,8 +154,8 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         rates = self._dropout_rates(self.n_layers_ - 2)
-        return summary_of(
-            self._network(), type(self).__name__, rates, averaged=hasattr(self, "averaged_coefs_")
+        return summarize(
+            type(self).__name__, self._network(), rates, averaged=hasattr(self, "averaged_coefs_")
         )
 
     @property

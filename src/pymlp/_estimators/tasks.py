@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sklearn.callback import ProgressBar
+
 from .._data.samples import Given
 from .._fit.fit import Fit
 from .._fit.observer import Observer
@@ -37,6 +39,12 @@ class Tasks(Observer):
         est = self._arguments["estimator"]
         fits = [getattr(callback, "_fits", {}) for callback in getattr(est, "_skl_callbacks", [])]
         return [of_fits[id(est)] for of_fits in fits if id(est) in of_fits]
+
+    @property
+    def draw_progress(self) -> bool:
+        """Tell whether one of the callbacks draws a live line of its own."""
+        callbacks = getattr(self._arguments["estimator"], "_skl_callbacks", [])
+        return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
     def begin_fit(self) -> None:
         """Tell that the weights have been drawn and the epochs begin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,21 +19,21 @@ from .._estimators.base import BaseMLP
 from .._estimators.classifier import MLPClassifier
 from .._estimators.fitted import network_of, target_of
 from .._system.arrays import Array
-from ._axes import axes_of, estimator_of
+from ._axes import Display, estimator_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.colorbar import Colorbar
     from matplotlib.contour import QuadContourSet
-    from matplotlib.figure import Figure, SubFigure
 
 MARKERS = "osD^vP*X<>"
 SAMPLES: dict[str, Any] = {"s": 20, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
 LIGHT = 0.4  # share of the colour in a background for lines and samples; the rest is white
 
 
-class BoundaryDisplay:
+@dataclass(eq=False, repr=False)
+class BoundaryDisplay(Display):
     """Regions of the classes (or the predicted surface), the hidden units' lines, the samples.
 
     A unit of the first hidden layer bends along the line where its pre-activation ``x w + b`` is
@@ -83,34 +84,15 @@ class BoundaryDisplay:
     8
     """
 
-    surface_: QuadContourSet | list[QuadContourSet]
-    boundary_: list[QuadContourSet]
-    unit_lines_: list[QuadContourSet]
-    points_: list[PathCollection]
-    colorbar_: Colorbar | None
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self,
-        xx0: Array,
-        xx1: Array,
-        response: Array,
-        pre_activations: Array,
-        *,
-        X: Any = None,
-        y: Any = None,
-        classes: Any = None,
-        feature_names: Any = ("x0", "x1"),
-    ) -> None:
-        self.xx0 = xx0
-        self.xx1 = xx1
-        self.response = response
-        self.pre_activations = pre_activations
-        self.X = X
-        self.y = y
-        self.classes = classes
-        self.feature_names = feature_names
+    xx0: Array
+    xx1: Array
+    response: Array
+    pre_activations: Array
+    _: KW_ONLY
+    X: Any = None
+    y: Any = None
+    classes: Any = None
+    feature_names: Any = ("x0", "x1")
 
     @classmethod
     def from_estimator(
@@ -212,10 +194,13 @@ class BoundaryDisplay:
         -------
         BoundaryDisplay
         """
-        ax = axes_of(self, ax)
+        ax = self._take_axes(ax)
         from matplotlib.patheffects import withTickedStroke
 
-        self.boundary_, self.points_, self.colorbar_ = [], [], None
+        self.boundary_: list[QuadContourSet] = []
+        self.points_: list[PathCollection] = []
+        self.colorbar_: Colorbar | None = None
+        self.surface_: QuadContourSet | list[QuadContourSet]
         if self.classes is None:
             self._draw_surface(ax)
         else:
@@ -223,7 +208,7 @@ class BoundaryDisplay:
         # faint if there are many; contour lines have the higher side to their left
         alpha = min(1.0, max(0.2, 20 / max(1, self.pre_activations.shape[-1])))
         ticks = withTickedStroke(angle=90, length=0.15, spacing=25)
-        self.unit_lines_ = [
+        self.unit_lines_: list[QuadContourSet] = [
             ax.contour(
                 self.xx0, self.xx1, z, levels=[0], colors="0.25", linewidths=0.7, alpha=alpha
             )
@@ -234,7 +219,6 @@ class BoundaryDisplay:
             line.set_path_effects([ticks])
         ax.set_xlabel(self.feature_names[0])
         ax.set_ylabel(self.feature_names[1])
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _draw_surface(self, ax: Axes) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._axes import axes_of, estimator_of, plot_epochs
+from ._axes import Display, estimator_of, plot_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
 LOG_FROM = 100  # ratio of the largest loss to the smallest beyond which the scale is logarithmic
 
 
-class HistoryDisplay:
+@dataclass(eq=False, repr=False)
+class HistoryDisplay(Display):
     """Training and validation curve of one metric, with the epoch that early stopping chose.
 
     Use `from_estimator`. Parameters are stored as attributes.
@@ -54,23 +55,11 @@ class HistoryDisplay:
     ['training', 'validation']
     """
 
-    lines_: list[Line2D]
-    best_line_: Line2D | None
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self,
-        training: ArrayLike | None,
-        validation: ArrayLike | None = None,
-        *,
-        metric: str = "loss",
-        best_epoch: int | None = None,
-    ) -> None:
-        self.training = training
-        self.validation = validation
-        self.metric = metric
-        self.best_epoch = best_epoch
+    training: ArrayLike | None
+    validation: ArrayLike | None = None
+    _: KW_ONLY
+    metric: str = "loss"
+    best_epoch: int | None = None
 
     @classmethod
     def from_estimator(
@@ -132,19 +121,19 @@ class HistoryDisplay:
         -------
         HistoryDisplay
         """
-        ax = axes_of(self, ax)
+        ax = self._take_axes(ax)
         name = self.metric.replace("_", " ")
         curves = {
             # where nothing is to be told apart, the metric's name is enough
             "training" if self.validation is not None else name: (self.training, "-"),
             "validation": (self.validation, "--"),
         }
-        self.lines_ = [
+        self.lines_: list[Line2D] = [
             plot_epochs(ax, np.asarray(values, float), **{"ls": style, "label": label, **kwargs})
             for label, (values, style) in curves.items()
             if values is not None
         ]
-        self.best_line_ = None
+        self.best_line_: Line2D | None = None
         if self.best_epoch is not None:
             label = f"best epoch: {self.best_epoch}"
             self.best_line_ = ax.axvline(self.best_epoch, ls=":", color="black", label=label)
@@ -155,5 +144,4 @@ class HistoryDisplay:
         ax.set_ylabel(name)
         if self.validation is not None or self.best_epoch is not None:
             ax.legend(fontsize="small")
-        self.ax_, self.figure_ = ax, ax.figure
         return self
