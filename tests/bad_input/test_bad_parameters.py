@@ -39,7 +39,7 @@ NAN, INF = np.nan, np.inf
 def build(estimator: Any, /, **params: Any) -> Any:
     if estimator in (MLPEnsembleClassifier, MLPEnsembleRegressor):
         member = build(MLPClassifier if estimator is MLPEnsembleClassifier else MLPRegressor)
-        return estimator(**{"estimator": member, "n_members": 2, "random_state": 0} | params)
+        return estimator(**{"estimator": member, "n_estimators": 2, "random_state": 0} | params)
     defaults = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0, "batch_size": 20}
     return estimator(**defaults | params)
 
@@ -110,7 +110,7 @@ BAD_REGRESSOR = BAD | {
 }
 BAD_ENSEMBLE: dict[str, list[Any]] = {
     "estimator": [3, "MLP", MLPClassifier, MLPRegressor, object()],
-    "n_members": COUNT,
+    "n_estimators": COUNT,
     "bootstrap": BOOLEAN,
     "random_state": ["seed", -1, 1.5],
     "n_threads": OPTIONAL_COUNT,

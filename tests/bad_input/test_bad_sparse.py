@@ -135,7 +135,7 @@ def fitted(estimator: Any) -> Any:
 def build(estimator: Any) -> Any:
     params: dict[str, Any] = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
     if estimator is MLPEnsembleRegressor:
-        return estimator(MLPRegressor(**params), n_members=2, random_state=0)
+        return estimator(MLPRegressor(**params), n_estimators=2, random_state=0)
     return estimator(**params)
 
 

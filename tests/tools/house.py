@@ -97,7 +97,10 @@ def _targets(name: str, node: ast.ImportFrom, known: set[str]) -> Iterator[tuple
     for alias in node.names:
         for target in ([*base, alias.name], base, [*base, "__init__"]):
             if "/".join(target) in known:
-                yield "/".join(target), (alias.asname or alias.name) if len(target) > len(base) else ""
+                yield (
+                    "/".join(target),
+                    (alias.asname or alias.name) if len(target) > len(base) else "",
+                )
                 break
 
 

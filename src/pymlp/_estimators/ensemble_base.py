@@ -37,7 +37,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     estimators_: list[Any]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "bootstrap": ["boolean"],
         "random_state": ["random_state"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
@@ -47,13 +47,13 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         self,
         estimator: BaseMLP | None = None,
         *,
-        n_members: int = 8,
+        n_estimators: int = 8,
         bootstrap: bool = False,
         random_state: int | np.random.RandomState | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.estimator = estimator
-        self.n_members = n_members
+        self.n_estimators = n_estimators
         self.bootstrap = bootstrap
         self.random_state = random_state
         self.n_threads = n_threads
@@ -146,13 +146,15 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 error.add_note(f"Raised by the member with random_state={seed}.")
                 raise
 
-        check_memory(self.n_members * MEMBER_BYTES, f"An ensemble of n_members={self.n_members}")
+        check_memory(
+            self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
+        )
         rng = check_random_state(self.random_state)
-        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_members)]
+        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_estimators)]
         # more than a few a core only wait for each other
         most = max(64, 4 * (os.cpu_count() or 1))
         n_threads = min(self.n_threads or _core.max_threads(), most)
-        n_workers = max(1, min(self.n_members, n_threads // (template.n_threads or 1)))
+        n_workers = max(1, min(self.n_estimators, n_threads // (template.n_threads or 1)))
         fitted, interrupted = fit_side_by_side(
             [partial(fit_member, seed) for seed in seeds],
             n_workers=n_workers,
@@ -161,7 +163,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         if interrupted:
             fitted = self._trained(fitted)
         for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
-            message = f"{count} of {self.n_members} members: {warned.message}"
+            message = f"{count} of {self.n_estimators} members: {warned.message}"
             warn(message, warned.category)
         self.estimators_ = [f.estimator for f in fitted]
         _check_feature_names(self, X, reset=True)
@@ -174,7 +176,9 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         trained = [f for f in fitted if f.estimator.n_iter_ > 0]
         if not trained:
             raise KeyboardInterrupt
-        warn(f"Training interrupted by user: {len(trained)} of {self.n_members} members are kept.")
+        warn(
+            f"Training interrupted by user: {len(trained)} of {self.n_estimators} members are kept."
+        )
         return trained
 
     def _of_members(self, method: str, X: Any) -> Array:

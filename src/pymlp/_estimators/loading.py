@@ -25,6 +25,7 @@ CLASSES = {
     kind.__name__: kind
     for kind in (MLPClassifier, MLPRegressor, MLPEnsembleClassifier, MLPEnsembleRegressor)
 }
+RENAMED = {"n_members": "n_estimators"}  # parameters, since the first files
 MEMBERS = {MLPEnsembleClassifier: MLPClassifier, MLPEnsembleRegressor: MLPRegressor}
 
 
@@ -110,14 +111,15 @@ def _unfitted(model: Any) -> Any:
         raise ValueError(f"it names the class {model['class']!r}, not among {[*CLASSES]}")
     kind = CLASSES[model["class"]]
     known = kind._get_param_names()
-    unknown = [name for name in model["parameters"] if name not in known]
+    parameters = {RENAMED.get(name, name): v for name, v in model["parameters"].items()}
+    unknown = [name for name in parameters if name not in known]
     if unknown:
         raise ValueError(
             f"it has the parameters {unknown}, which {kind.__name__} does not know: it may have "
             f"been written by a newer version of pymlp than this one, {__version__}"
         )
     values = {}
-    for name, value in model["parameters"].items():
+    for name, value in parameters.items():
         if name == "estimator" and value is not None:
             if kind not in MEMBERS or value["class"] != MEMBERS[kind].__name__:
                 raise ValueError(f"it has {value['class']!r} for the members of {kind.__name__}")

@@ -282,40 +282,4 @@ class MLPRegressor(Regressor):
         n_threads: int | None = None,
         precision: str | None = None,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes,
-            activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            dropout=dropout,
-            init=init,
-            weight_decay=weight_decay,
-            clip_norm=clip_norm,
-            ema_decay=ema_decay,
-            scoring=scoring,
-            monitor_gradients=monitor_gradients,
-            n_threads=n_threads,
-            precision=precision,
-        )
-        self.loss = loss
-        self.quantile = quantile
-        self.huber_delta = huber_delta
+        self._set_parameters(locals())
