@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
 
 from .._core import Loss
@@ -28,10 +27,11 @@ from .._system.arrays import ENGINE_LAYOUT, Array
 from .._system.memory import check_memory
 from .._system.messages import warn
 from .fitted import FittedNetwork
+from .nested_params import NestedParams
 from .tasks import DURING_FIT, Tasks
 
 
-class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
+class BaseMLP(NestedParams, FittedNetwork, ABC):
     """Base of the estimators; use `MLPClassifier` or `MLPRegressor`."""
 
     history_: dict[str, list[float]]
@@ -207,7 +207,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             lengths = record_lengths(self)
             tasks.begin_fit()
             if checkpoint is not None:
-                checkpoint.restore_callbacks(self)
+                checkpoint.restore_callbacks(tasks.stateful_callbacks())
             try:
                 with Progress(self, incremental=incremental) as progress:
                     if self.solver == "lbfgs":

@@ -56,6 +56,12 @@ class Tasks:
         epoch, self._epoch = self._epoch, None
         return bool(self._tell(epoch.call_on_fit_task_end))
 
+    def stateful_callbacks(self) -> list[Any]:
+        """The fit's own copies of the callbacks that a checkpoint stores: not scikit-learn's."""
+        est = self._arguments["estimator"]
+        found = getattr(est, "_skl_callbacks", [])
+        return [callback.of_fit(est) for callback in found if hasattr(callback, "of_fit")]
+
     def _tell(self, hook: Any) -> Any:
         return hook(**self._arguments, reconstruction_attributes=self._fitted_attributes)
 

@@ -23,7 +23,7 @@ from .._fit.optimizer import N_MOMENTS
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 from .._system.messages import warn
-from .callback_state import callback_states, restore_callbacks
+from .callback_state import Stateful, callback_states, restore_callbacks
 from .fingerprint import differences, fingerprint
 
 if TYPE_CHECKING:
@@ -245,12 +245,13 @@ class Resumable:
             raise ValueError(f"{name} holds infinity or NaN")
         return taken
 
-    def restore_callbacks(self, est: BaseMLP) -> None:
+    def restore_callbacks(self, callbacks: list[Stateful]) -> None:
         """Give the callbacks, whose fit has begun, what they knew."""
-        callback_states(est)  # one that has none says so now
+        self._callbacks = callbacks
+        callback_states(callbacks)  # one whose state is no data says so now
         if self._state is not None:
             with _safetensors.refusing(self._path):
-                restore_callbacks(est, self._state["callbacks"], self._arrays)
+                restore_callbacks(callbacks, self._state["callbacks"], self._arrays)
 
     def end_epoch(
         self,
@@ -287,7 +288,7 @@ class Resumable:
             return
         try:
             self._write(est, engine, rows, best, has_ended=has_ended)
-        except (OSError, ValueError) as error:  # no reason to lose the model
+        except Exception as error:  # no reason to lose the model
             warn(
                 f"The checkpoint '{self._path}' could not be written: {error}; the fit goes on, an "
                 "older file is whole.",
@@ -317,7 +318,7 @@ class Resumable:
                 arrays[name] = np.array(getattr(est, name), dtype=np.float64)
         for name, column in est.history_.items():
             arrays[f"history.{name}"] = np.array(column, dtype=np.float64)
-        callbacks, of_callbacks = callback_states(est)
+        callbacks, of_callbacks = callback_states(self._callbacks)
         optimizer = engine.optimizer
         state = {
             "fingerprint": self._fingerprint,
