@@ -331,8 +331,8 @@ def test_divergence_is_the_estimators_to_report() -> None:
         (ReduceLROnPlateau, {"cooldown": 0.5}, "'cooldown' .* must be an int in"),
         (ReduceLROnPlateau, {"min_lr": -1}, "'min_lr' .* must be a float in the range"),
         (LearningRateScheduler, {"schedule": 0.1}, "'schedule' .* must be a callable. Got 0.1"),
-        (ModelCheckpoint, {"path": 3}, "'path' .* 'str' or an instance of 'os.PathLike'"),
-        (ModelCheckpoint, {"path": "a", "every": 0}, "'every' .* must be an int in"),
+        (ModelCheckpoint, {"filepath": 3}, "'filepath' .* 'str' or an instance of 'os.PathLike'"),
+        (ModelCheckpoint, {"filepath": "a", "every": 0}, "'every' .* must be an int in"),
     ],
 )
 def test_bad_parameters(callback: Any, options: dict[str, Any], wrong: str) -> None:
@@ -341,5 +341,5 @@ def test_bad_parameters(callback: Any, options: dict[str, Any], wrong: str) -> N
 
 
 def test_a_schedule_of_one_argument() -> None:
-    with pytest.raises(ValueError, match=r"must be callable as schedule\(epoch, rate\): too many"):
+    with pytest.raises(ValueError, match=r"must be callable as schedule\(epoch, lr\): too many"):
         LearningRateScheduler(lambda epoch: 0.1)

@@ -30,6 +30,7 @@ MODULES = [
     "pymlp.callbacks._callback",
     "pymlp.callbacks._stopping",
     "pymlp.callbacks._files",
+    "pymlp.callbacks._logs",
     "pymlp.callbacks._learning_rate",
     "pymlp.datasets",
     "pymlp.onnx",

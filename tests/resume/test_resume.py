@@ -50,6 +50,9 @@ class CrashAfter(Callback):
     def __init__(self, n_epochs: int) -> None:
         self.n_epochs = n_epochs
 
+    def settings(self) -> dict[str, str]:
+        return {}  # it is not there when no process ends
+
     def on_epoch_end(self, estimator: Any) -> None:
         if estimator.n_iter_ == self.n_epochs:
             raise CrashError

@@ -15,8 +15,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "src" / "pymlp"
 # Of a room imports may go to itself and to what stands before it; within a group to neither.
 ORDER = (
-    ("_core", "_blas", "schedules", "datasets"),
+    ("_core", "_blas", "datasets"),
     ("_system",),
+    ("schedules",),
     ("_files",),
     ("_data",),
     ("_network",),

@@ -11,7 +11,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import _safe_indexing
 
 from .._data.samples import Given, Samples
@@ -27,11 +26,12 @@ from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
 from .._system.messages import warn
 from .inputs import given_validation_set
+from .nested_params import NestedParams
 from .start import StartOfFit
 from .tasks import DURING_FIT, Tasks
 
 
-class BaseMLP(CallbackSupportMixin, StartOfFit, ABC):
+class BaseMLP(NestedParams, StartOfFit, ABC):
     """Base of the estimators; use `MLPClassifier` or `MLPRegressor`."""
 
     history_: dict[str, list[float]]
@@ -147,7 +147,7 @@ class BaseMLP(CallbackSupportMixin, StartOfFit, ABC):
 
             tasks.begin_fit()
             if checkpoint is not None:
-                checkpoint.restore_callbacks(tasks.callbacks())
+                checkpoint.restore_callbacks(tasks.stateful_callbacks())
             run = run_lbfgs if self.solver == "lbfgs" else run_epochs
             with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:
                 observers = [_Publisher(self), progress, tasks]

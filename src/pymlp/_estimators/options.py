@@ -141,6 +141,8 @@ class EstimatorOptions(BaseEstimator):
                 "The 'learning_rate' parameter must be an object, such as Cosine(), not a class. "
                 f"Got {self.learning_rate!r} instead."
             )
+        if isinstance(self.learning_rate, Schedule):
+            self.learning_rate.check_params()  # they may have been set since
         if self.solver == "lbfgs":
             if callable(self.learning_rate) or self.learning_rate in NAMED:
                 raise ValueError(
