@@ -106,7 +106,8 @@ def _targets(name: str, node: ast.ImportFrom, known: set[str]) -> Iterator[tuple
 
 
 def _is_private(attribute: str) -> bool:
-    return attribute.startswith("_") and not attribute.startswith("__")
+    of_named_tuples = attribute in ("_asdict", "_fields", "_replace")  # which are documented
+    return attribute.startswith("_") and not attribute.startswith("__") and not of_named_tuples
 
 
 def _defined(tree: ast.AST) -> set[str]:
