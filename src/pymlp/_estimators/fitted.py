@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from .._data.targets import Target
@@ -157,6 +158,24 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return summarize(
             type(self).__name__, self._network(), rates, averaged=hasattr(self, "averaged_coefs_")
         )
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Get output feature names for transformation.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Not used.
+
+        Returns
+        -------
+        ndarray of str
+            The class's name in lower case and the number of the last hidden layer's unit.
+        """
+        # scikit-learn's diagrams would say "50 features" below a network that is there to predict
+        if sys._getframe(1).f_globals.get("__name__") == estimator_html_repr.__module__:
+            raise AttributeError("get_feature_names_out")
+        return np.asarray(super().get_feature_names_out(input_features))
 
     @property
     def _n_features_out(self) -> int:

@@ -64,10 +64,11 @@ class MLPRegressor(Regressor):
         Improvement of the loss (of the validation score with early stopping) that counts, at
         least 0; for 'lbfgs' the gradient's largest element at which it stops.
     verbose : bool or int, default=False
-        Print a line an epoch, or iteration of 'lbfgs': loss, validation loss and score, the
-        learning rate if it has changed, and how long `max_iter` of them would still take. With
-        rich (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a
-        notebook with ipywidgets.
+        Print a line an epoch: scikit-learn's, which ends with the loss. With a validation set it
+        goes on with its loss and score, the learning rate if it has changed, and how long
+        `max_iter` epochs would still take; so do iterations of 'lbfgs', silent without. With rich
+        (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a notebook
+        with ipywidgets, whose saved page keeps its last state.
     warm_start : bool or 'full', default=False
         Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
         also from the solver's moments, its learning rate (unless its parameters have changed) and
