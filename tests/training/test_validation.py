@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.metrics import (
     accuracy_score,
     log_loss,
@@ -17,10 +18,11 @@ from sklearn.metrics import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pymlp import MLPClassifier, MLPRegressor
+from pymlp import MLPClassifier, MLPEnsembleRegressor, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
+    "ignore:(. of . members. )?Stochastic Optimizer. Maximum iter:"
+    "sklearn.exceptions.ConvergenceWarning"
 )
 
 rng = np.random.default_rng(0)
@@ -83,6 +85,84 @@ def test_wrong_validation_weights(weight: Any, estimator: Any) -> None:
 def test_validation_weights_need_a_validation_set() -> None:
     with pytest.raises(ValueError, match="sample_weight_val needs X_val"):
         build(MLPClassifier).fit(X, NAMES, sample_weight_val=WEIGHT)
+
+
+# Rows held out, and weights of zero
+
+
+@pytest.mark.parametrize("n_samples", [20, 25, 30])
+@pytest.mark.parametrize(
+    ("bagging", "estimator"), [(BaggingClassifier, MLPClassifier), (BaggingRegressor, MLPRegressor)]
+)
+def test_bagging_of_few_rows(bagging: Any, estimator: Any, n_samples: int) -> None:
+    """scikit-learn fails in half of these fits: both rows held out weigh 0."""
+    X_few, y_few = X[:n_samples], data(estimator)["y"][:n_samples]
+    for seed in range(4):
+        member = build(estimator, early_stopping=True, batch_size="auto", n_iter_no_change=1)
+        bagged = bagging(member, random_state=seed).fit(X_few, y_few)
+        for fitted in bagged.estimators_:
+            assert len(fitted.validation_scores_) == fitted.n_iter_ > 0
+
+
+def rows_trained_on(estimator: Any, weight: Any, seed: int, **params: Any) -> set[int]:
+    """Rows that early stopping leaves to the training, as a scorer sees the others."""
+    seen: list[Any] = []
+    numbered = np.column_stack([X, np.arange(160)])[: len(weight)]
+
+    def scorer(model: Any, rows: Any, y: Any) -> float:
+        seen.append(set(rows[:, -1].astype(int).tolist()))
+        return 0.0
+
+    model = build(estimator, scoring=scorer, early_stopping=True, batch_size="auto", **params)
+    y = [*data(estimator)["y"], *data(estimator)["y_val"]][: len(weight)]
+    model.set_params(random_state=seed).fit(numbered, y, weight)
+    return set(range(len(weight))) - seen[0]
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+@pytest.mark.parametrize("n_weighing", [2, 3])
+def test_both_parts_weigh_something(estimator: Any, fraction: float, n_weighing: int) -> None:
+    weight = np.zeros(30)
+    weight[-n_weighing:] = 0.5
+    weighing = set(np.flatnonzero(weight).tolist())
+    for seed in range(20):
+        trained = rows_trained_on(estimator, weight, seed, validation_fraction=fraction)
+        assert trained & weighing
+        assert weighing - trained
+
+
+@EVERY_ESTIMATOR
+def test_weights_change_no_draw_that_is_good(estimator: Any) -> None:
+    weight = np.where(np.arange(60) % 7 == 0, 0.0, 2.0)
+    plain = rows_trained_on(estimator, np.ones(60), 3)
+    assert rows_trained_on(estimator, weight, 3) == plain
+
+
+def test_a_class_that_weighs_nothing_is_validated_all_the_same() -> None:
+    """Its rows weigh 1 in a validation set: weights of classes are for the training."""
+    y = np.repeat([0, 1], [28, 2])
+    for seed in range(20):
+        clf = build(MLPClassifier, class_weight={0: 0.0}, early_stopping=True, max_iter=1)
+        clf.set_params(random_state=seed).fit(X[:30], y)
+        assert 0 <= clf.best_validation_score_ <= 1
+
+
+@EVERY_ESTIMATOR
+def test_one_row_cannot_be_in_both_parts(estimator: Any) -> None:
+    y = NAMES if estimator is MLPClassifier else Y
+    with pytest.raises(ValueError, match="in the part held out for validation and in the rest"):
+        build(estimator, early_stopping=True).fit(X, y, np.eye(160)[0])
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_bootstrap_of_samples_of_which_few_weigh(early_stopping: bool) -> None:
+    weight = np.zeros(40)
+    weight[:2] = 1
+    member = build(MLPRegressor, early_stopping=early_stopping, max_iter=1)
+    for seed in range(5):
+        ensemble = MLPEnsembleRegressor(member, bootstrap=True, random_state=seed)
+        assert len(ensemble.fit(X[:40], Y[:40], weight).estimators_) == 8
 
 
 # Scorers

@@ -208,7 +208,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             return rows, None
         strata = self._target.strata(train.y)
         fraction = self.validation_fraction
-        rows, held_out = hold_out(rows, train.weight, strata, fraction, self._random_state)
+        weights = train.weight, plain.weight
+        rows, held_out = hold_out(rows, weights, strata, fraction, self._random_state)
         score = None
         if has_scorer:  # only for it are rows copied
             X, y = _safe_indexing(given.X, held_out), _safe_indexing(given.y, held_out)

@@ -128,10 +128,13 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 dtype = arithmetic_type(data, types)
                 X_val, y_val = template._validated_X_y(given_val, [dtype], reset=False)
 
+        # a member that holds rows out needs one that weighs something in either part
+        n_needed = 2 if template._stops_early() and given_val is None else 1
+
         def fit_member(seed: int) -> Any:
             weight = sample_weight
             if self.bootstrap:
-                weight = _bootstrapped(seed, sample_weight, data)
+                weight = _bootstrapped(seed, sample_weight, data, n_needed)
             member = clone(template).set_params(random_state=seed)
             try:
                 return member.fit(
@@ -196,11 +199,17 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         return tags
 
 
-def _bootstrapped(seed: int, sample_weight: Any, X: Any) -> Array:
-    """Weights of a bootstrap: (n_samples,)."""
+def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array:
+    """Weights of a bootstrap: (n_samples,).
+
+    Where so many samples cannot do with what was drawn, as few of them weigh anything, it is drawn
+    again; at least ``n_needed`` weigh something then, if so many do at all.
+    """
     n = X.shape[0]
-    drawn = check_random_state(seed).randint(n, size=n)
-    counts: Array = np.bincount(drawn, minlength=n)
-    if sample_weight is not None:
-        counts = counts * checked_weight(sample_weight, X, "sample_weight")
-    return counts
+    weight = 1 if sample_weight is None else checked_weight(sample_weight, X, "sample_weight")
+    n_needed = min(n_needed, n if sample_weight is None else np.count_nonzero(weight))
+    rng = check_random_state(seed)
+    while True:
+        counts: Array = np.bincount(rng.randint(n, size=n), minlength=n) * weight
+        if np.count_nonzero(counts) >= n_needed:
+            return counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -68,12 +69,25 @@ class Validation(NamedTuple):
 
 def hold_out(
     rows: Array,
-    weight: Array | None,
+    weights: tuple[Array | None, Array | None],
     strata: Array | None,
     fraction: float,
     random_state: np.random.RandomState,
 ) -> tuple[Array, Array]:
-    """Split the rows into training and validation rows, as scikit-learn draws them."""
+    """Split the rows into training and validation rows, as scikit-learn draws them.
+
+    Where that leaves all weight to one of the two, as it may with a bootstrap of few rows, both
+    are drawn again: as large as before, with their shares of the rows that weigh something.
+
+    Parameters
+    ----------
+    rows : int64 ndarray of shape (n_samples,)
+    weights : pair of ndarray of shape (n_samples,) or None
+        What rows weigh in training, and in validation.
+    strata : ndarray or None
+    fraction : float
+    random_state : RandomState
+    """
     if fraction == 0:
         raise ValueError(
             "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
@@ -86,12 +100,22 @@ def hold_out(
             "The validation set is too small. Increase 'validation_fraction' "
             "or the size of your dataset."
         )
-    if weight is not None and not all(weight[part].any() for part in (kept, held_out)):
+    trains, validates = (
+        np.ones(len(rows), bool) if w is None else w >= np.finfo(w.dtype).tiny for w in weights
+    )
+    if trains[kept].any() and validates[held_out].any():
+        return kept, held_out
+    stays = random_state.choice(rows[trains])
+    others = random_state.permutation(rows[rows != stays])
+    heavy, light = others[validates[others]], others[~validates[others]]
+    n = math.ceil(fraction * len(heavy))
+    if n == 0:
         raise ValueError(
             "Sample weights must contain at least one non-zero number, in the part held out "
             "for validation and in the rest."
         )
-    return kept, held_out
+    held_out = np.concatenate([heavy[:n], light, heavy[n:]])[: len(held_out)]
+    return np.setdiff1d(rows, held_out), held_out
 
 
 def scoring_column(scoring: Any) -> str:
