@@ -9,13 +9,19 @@ mostly better than each of them, and where they disagree the ensemble is unsure.
 # %%
 # Small networks on few digits, so that there is something to gain.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)

@@ -34,10 +34,10 @@ class MLPRegressor(Regressor):
         'leaky_relu' (slope 0.01), 'elu' [4]_, 'selu' [5]_, 'gelu' [6]_, 'silu' [7]_, 'mish' [8]_,
         'softplus', 'hard_sigmoid'.
     solver : str, default='adam'
-        'lbfgs' is SciPy's quasi-Newton method on all samples at once. The others learn from
-        mini-batches: 'sgd' with momentum, 'adam' [2]_, 'adamw' (Adam with decoupled weight decay)
-        [9]_, 'nadam' (with Nesterov's momentum) [10]_, 'rmsprop' [11]_, 'adagrad' [12]_, 'lion'
-        [13]_.
+        Optimizer: 'sgd' with momentum, 'adam' [2]_, 'adamw' (Adam with decoupled weight decay)
+        [9]_, 'nadam' (with Nesterov's momentum) [10]_, 'rmsprop' [11]_, 'adagrad' [12]_ and 'lion'
+        [13]_ learn from mini-batches; 'lbfgs' is SciPy's quasi-Newton method on all samples at
+        once.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights (not the biases), at least 0. It is divided by
         the weight of the mini-batch.
