@@ -60,18 +60,9 @@ def summarize(
     *,
     averaged: bool,
 ) -> Summary:
-    """Describe a network.
+    """Describe a network by its layers' activations, the output's last, and hidden ones' dropout.
 
-    Parameters
-    ----------
-    title : str
-    parameters : Parameters
-    activations : sequence of str
-        One a layer, the output's last.
-    dropout : sequence of float
-        Rates, one a hidden layer.
-    averaged : bool
-        There is a moving average of the parameters beside them.
+    `averaged` tells whether there is a moving average of the parameters beside them.
     """
     units = [len(parameters.coefs[0]), *(len(b) for b in parameters.intercepts)]
     sizes = [w.size + b.size for w, b in zip(parameters.coefs, parameters.intercepts, strict=True)]
