@@ -160,18 +160,7 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Get output feature names for transformation.
-
-        Parameters
-        ----------
-        input_features : array-like of str or None, default=None
-            Not used.
-
-        Returns
-        -------
-        ndarray of str
-            The class's name in lower case and the number of the last hidden layer's unit.
-        """
+        """Get output feature names for transformation. No input features are needed."""
         # scikit-learn's diagrams would say "50 features" below a network that is there to predict
         if sys._getframe(1).f_globals.get("__name__") == estimator_html_repr.__module__:
             raise AttributeError("get_feature_names_out")

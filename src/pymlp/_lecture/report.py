@@ -35,17 +35,7 @@ A_ROW = 5
 def prepare(folder: Path) -> Path:
     """Make the folder and find out, before hours of training, whether a page can be written.
 
-    Returns
-    -------
-    Path
-        The page's.
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    OSError
-        If the folder cannot be made or written to.
+    Returns the page's path; raises ImportError without matplotlib, OSError for such a folder.
     """
     import matplotlib  # noqa: F401
 

@@ -33,28 +33,18 @@ class TerminalLine:
         if transient:
             columns = [progress.SpinnerColumn(), *columns, progress.TimeElapsedColumn()]
             self._beside += len("- ") + len(" 0:00:00")
-        self._console, self._soft_wrap = console, console.soft_wrap
         self._drawn = progress.Progress(
             *columns, console=console, transient=transient, refresh_per_second=1 / PERIOD
         )
         self._task = self._drawn.add_task("", total=total)
-
-    def start(self) -> None:
-        """Draw it; a LiveError says that another display is on already."""
         self._drawn.start()
-        # what is printed above the line keeps its own: others would be broken amid a word
-        self._console.soft_wrap = True
+        # what is printed above the line keeps its own: else it would be broken amid a word
+        self._console, self._soft_wrap, console.soft_wrap = console, console.soft_wrap, True
 
     def show(self, words: Sequence[str], completed: int, *, refresh: bool = False) -> None:
-        """Bring it to another state.
+        """Bring it to another state, which is drawn at once or with the next drawing.
 
-        Parameters
-        ----------
-        words : sequence of str
-            Those from the third on, but for the last, are left out where they have no room.
-        completed : int
-        refresh : bool, default=False
-            At once, not with the next drawing.
+        Words from the third on, but for the last, are left out where they have no room.
         """
         left, room = list(words), self._console.width - self._beside
         while len(text := "  ".join(left)) > room and len(left) > 3:
@@ -76,20 +66,17 @@ class NotebookLine:
         from IPython.display import display
 
         self._total = total
-        self._drawn_at = time.monotonic()
-        self._display = display(self._bundle("", 0), raw=True, display_id=True)
-
-    def _bundle(self, text: str, completed: int) -> dict[str, str]:
-        bar = f'<progress value="{completed}" max="{self._total}"></progress>'
-        html = f'<div style="white-space: pre-wrap">{bar}  {escape(text)}</div>'
-        return {"text/plain": text, "text/html": html}
+        self._drawn_at = 0.0
+        self._display = display({"text/plain": ""}, raw=True, display_id=True)
 
     def show(self, words: Sequence[str], completed: int, *, refresh: bool = False) -> None:
         """Bring it to another state, if it is time."""
         now = time.monotonic()
         if refresh or now - self._drawn_at > PERIOD:
-            self._drawn_at = now
-            self._display.update(self._bundle("  ".join(words), completed), raw=True)
+            self._drawn_at, text = now, "  ".join(words)
+            bar = f'<progress value="{completed}" max="{self._total}"></progress>'
+            html = f'<div style="white-space: pre-wrap">{bar}  {escape(text)}</div>'
+            self._display.update({"text/plain": text, "text/html": html}, raw=True)
 
     def stop(self) -> None:
         """Leave the last state there."""
@@ -122,9 +109,7 @@ def live_line(total: int, *, transient: bool = False) -> TerminalLine | Notebook
     isatty = getattr(sys.stdout, "isatty", None)  # not everything that replaces stdout has it
     if isatty is None or not isatty() or not console.is_interactive:
         return None
-    line = TerminalLine(console, total, transient=transient)
     try:
-        line.start()
+        return TerminalLine(console, total, transient=transient)
     except LiveError:  # one is on already
         return None
-    return line

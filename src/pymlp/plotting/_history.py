@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._system.arrays import Array
 from ._axes import Display, estimator_of, log_scale, plot_epochs
 
 if TYPE_CHECKING:
@@ -138,30 +137,23 @@ class HistoryDisplay(Display):
             for label, (values, style) in curves.items()
             if values is not None
         ]
+        is_loss = self.metric.endswith("loss") and not self.metric.startswith("neg_")
         self.best_line_: Line2D | None = None
         self.best_point_: Line2D | None = None
         if self.best_epoch is not None:
             label = f"best epoch: {self.best_epoch}"
             self.best_line_ = ax.axvline(self.best_epoch, ls=":", color="black", label=label)
             curve = np.asarray(self.lines_[-1].get_ydata(), float)
-            if self._best_of(curve) == self.best_epoch:
+            best = np.nanargmin if is_loss else np.nanargmax
+            if not np.isnan(curve).all() and self.best_epoch == 1 + best(curve):
                 (self.best_point_,) = ax.plot(
                     self.best_epoch, curve[self.best_epoch - 1], "ko", scalex=False
                 )
         drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in self.lines_])
         drawn = drawn[np.isfinite(drawn)]
-        if self._is_loss() and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
+        if is_loss and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
             log_scale(ax)
         ax.set_ylabel(name)
         if self.validation is not None or self.best_epoch is not None:
             ax.legend(fontsize="small")
         return self
-
-    def _is_loss(self) -> bool:
-        return self.metric.endswith("loss") and not self.metric.startswith("neg_")
-
-    def _best_of(self, curve: Array) -> int | None:
-        """Return the first epoch of a curve's best value, counted from 1."""
-        if np.isnan(curve).all():
-            return None
-        return 1 + int(np.nanargmin(curve) if self._is_loss() else np.nanargmax(curve))
