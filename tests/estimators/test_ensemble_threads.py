@@ -46,14 +46,6 @@ def test_who_warns_is_counted() -> None:
     assert len(caught) == 1
 
 
-def test_a_warning_as_an_error_leaves_the_ensemble_as_it_was() -> None:
-    fitted = ensemble(max_iter=2000, tol=1.0).fit(X, LABELS)
-    before = fitted.predict_proba(X)
-    with pytest.raises(ConvergenceWarning, match="3 of 3 members"):
-        fitted.set_params(estimator__max_iter=2).fit(X[:, :2], LABELS)
-    np.testing.assert_array_equal(fitted.predict_proba(X), before)
-
-
 def test_ensembles_in_threads_keep_their_warnings_apart(recwarn: pytest.WarningsRecorder) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda n: ensemble(n, max_iter=20 + n).fit(X, LABELS), [2, 3]))

@@ -65,7 +65,7 @@ def test_an_epsilon_below_the_smallest_number() -> None:
 
 def test_weights_that_leave_a_part_empty() -> None:
     weight = np.zeros(100)
-    weight[:2] = 1
+    weight[:1] = 1  # of two, one is in each part
     clf = MLPClassifier((7,), early_stopping=True, random_state=0)
     with pytest.raises(ValueError, match="at least one non-zero number"):
         clf.fit(X, LABELS, weight)

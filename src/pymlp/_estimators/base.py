@@ -21,10 +21,10 @@ from .._fit.observer import Observer
 from .._fit.progress import Progress
 from .._fit.records import ATTRIBUTES, Records
 from .._fit.scoring import Validation, hold_out, score_of
-from .._resume.checkpoint import Checkpoint, resumable
+from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
-from .._system.messages import warn
+from .._system.messages import errors_held_back, warn
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
@@ -145,26 +145,31 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             records.begin()
             self._publish(records)
 
-            tasks.begin_fit()
-            if checkpoint is not None:
-                checkpoint.restore_callbacks(tasks.stateful_callbacks())
-            run = run_lbfgs if self.solver == "lbfgs" else run_epochs
-            with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:
-                observers = [_Publisher(self), progress, tasks]
-                observers += [] if checkpoint is None else [checkpoint]
-                try:
-                    run(fit, observers)
-                except KeyboardInterrupt:
-                    records.drop_uncounted()
-                    fit.remark("Training interrupted by user.")
-                    if self.solver != "lbfgs":  # there the engine may be amid a line search
-                        fit.engine.keep()
-            fit.finish()
-            self._publish(records)
-            tasks.end_fit()
-        for remark in fit.remarks:  # the model is kept where one of them is made an error
-            warn(remark.message, remark.category)
+            with errors_held_back() as errors:  # the model is kept
+                self._train(fit, tasks, checkpoint)
+                fit.finish()
+                self._publish(records)
+                tasks.end_fit()
+        if errors:
+            raise errors[0]
         return self
+
+    def _train(self, fit: Fit, tasks: Tasks, checkpoint: Resumable | None) -> None:
+        """Run the epochs, or what Ctrl-C leaves of them."""
+        tasks.begin_fit()
+        if checkpoint is not None:
+            checkpoint.restore_callbacks(tasks.stateful_callbacks())
+        run = run_lbfgs if self.solver == "lbfgs" else run_epochs
+        with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:
+            observers = [_Publisher(self), progress, tasks]
+            observers += [] if checkpoint is None else [checkpoint]
+            try:
+                run(fit, observers)
+            except KeyboardInterrupt:
+                fit.records.drop_uncounted()
+                warn("Training interrupted by user.")
+                if self.solver != "lbfgs":  # there the engine may be amid a line search
+                    fit.engine.keep()
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

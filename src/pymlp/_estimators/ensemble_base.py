@@ -21,8 +21,8 @@ from .._data.samples import Given
 from .._data.validation import arithmetic_type, checked_weight, naming, validated
 from .._system.arrays import Array
 from .._system.memory import check_memory
-from .._system.messages import warn
-from .._system.threads import Fitted, fit_side_by_side, limited_threads
+from .._system.messages import Warned, warn
+from .._system.threads import fit_side_by_side, limited_threads
 from .base import BaseMLP
 from .inputs import given_validation_set
 from .options import check_parameter
@@ -163,26 +163,23 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             n_workers=n_workers,
             n_threads=max(1, n_threads // n_workers),
         )
+        remarks = []
         if interrupted:
-            fitted = self._trained(fitted)
+            fitted = [f for f in fitted if f.estimator.n_iter_ > 0]  # an epoch at least
+            if not fitted:
+                raise KeyboardInterrupt
+            kept = f"{len(fitted)} of {self.n_estimators} members are kept."
+            remarks.append(Warned(UserWarning, f"Training interrupted by user: {kept}"))
         for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
             message = f"{count} of {self.n_estimators} members: {warned.message}"
-            warn(message, warned.category)
+            remarks.append(Warned(warned.category, message))
         self.estimators_ = [f.estimator for f in fitted]
         _check_feature_names(self, X, reset=True)
         self.n_features_in_ = data.shape[1]
         self._adopt(self.estimators_[0])
+        for remark in remarks:  # the members are kept where one of them is made an error
+            warn(remark.message, remark.category)
         return self
-
-    def _trained(self, fitted: list[Fitted]) -> list[Fitted]:
-        """Leave out whom an interrupt met before the end of the first epoch."""
-        trained = [f for f in fitted if f.estimator.n_iter_ > 0]
-        if not trained:
-            raise KeyboardInterrupt
-        warn(
-            f"Training interrupted by user: {len(trained)} of {self.n_estimators} members are kept."
-        )
-        return trained
 
     def _of_members(self, method: str, X: Any) -> Array:
         """What a method of each member returns: (n_members, n_samples, ...)."""
@@ -206,8 +203,10 @@ def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array
     again; at least ``n_needed`` weigh something then, if so many do at all.
     """
     n = X.shape[0]
-    weight = 1 if sample_weight is None else checked_weight(sample_weight, X, "sample_weight")
-    n_needed = min(n_needed, n if sample_weight is None else np.count_nonzero(weight))
+    weight = np.ones(n)
+    if sample_weight is not None:
+        weight = checked_weight(sample_weight, X, "sample_weight")
+    n_needed = min(n_needed, int(np.count_nonzero(weight)))
     rng = check_random_state(seed)
     while True:
         counts: Array = np.bincount(rng.randint(n, size=n), minlength=n) * weight

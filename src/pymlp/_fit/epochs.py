@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._system.messages import say
+from .._system.messages import say, warn
 from .fit import Fit
 from .observer import Observer
 
@@ -58,7 +58,7 @@ def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
         for observer in observers:
             observer.settle_epoch(fit)
     if limits.warns and not fit.has_ended:
-        fit.remark(
+        warn(
             f"Stochastic Optimizer: Maximum iterations ({limits.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
@@ -151,7 +151,7 @@ def _report_divergence(fit: Fit, learning_rate: float) -> None:
     reason = f"the loss of epoch {n_iter} is {loss} at a learning rate of {learning_rate:g}"
     if n_iter == 1:
         raise ValueError(f"{NOT_FINITE} In detail: {reason}.")
-    fit.remark(
+    warn(
         f"Training diverged and was stopped: {reason}. The weights of the last finite epoch are "
         "kept; a smaller learning_rate_init or scaled input may help.",
         ConvergenceWarning,

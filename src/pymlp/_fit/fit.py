@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from .._data.targets import Target
 from .._files.values import decoded, encoded
 from .._network.parameters import Parameters
 from .._system.arrays import Array
-from .._system.messages import Warned
 from .engine import Engine
 from .optimizer import N_MOMENTS
 from .records import Records
@@ -73,8 +72,6 @@ class Fit:
         Do the engine's norms go into the history?
     has_ended : bool, default=False
         There is no further epoch.
-    remarks : list of Warned
-        What is to be warned of when the model is complete.
     """
 
     engine: Engine
@@ -89,11 +86,6 @@ class Fit:
     shuffle: bool = True
     monitors: bool = False
     has_ended: bool = False
-    remarks: list[Warned] = field(default_factory=list)
-
-    def remark(self, message: str, category: type[Warning] = UserWarning) -> None:
-        """Add to the remarks."""
-        self.remarks.append(Warned(category, message))
 
     def finish(self) -> None:
         """End the fit: the optimizer has the engine's state, the weights are the best ones."""

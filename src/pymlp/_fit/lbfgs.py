@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._data.samples import Samples
 from .._network.parameters import Parameters
 from .._system.arrays import Array
+from .._system.messages import warn
 from .._system.threads import one_blas_thread
 from .engine import Engine
 from .epochs import NOT_FINITE
@@ -102,7 +103,7 @@ def run_lbfgs(fit: Fit, observers: Sequence[Observer]) -> None:
             },
         )
     if not fit.has_ended and result.status != 0:
-        fit.remark(_not_converged(result, limits.max_iter), ConvergenceWarning)
+        warn(_not_converged(result, limits.max_iter), ConvergenceWarning)
     records.loss = float(result.fun)
     if not np.isfinite(result.x).all() or not np.isfinite(records.loss):
         raise ValueError(NOT_FINITE)
