@@ -19,7 +19,7 @@ from .._fit.fit import Fit, Limits
 from .._fit.lbfgs import run_lbfgs
 from .._fit.observer import Observer
 from .._fit.progress import Progress
-from .._fit.records import ATTRIBUTES, Records
+from .._fit.records import ATTRIBUTE_OF, ATTRIBUTES, Records
 from .._fit.scoring import Validation, hold_out, score_of
 from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
@@ -278,8 +278,9 @@ class _Publisher(Observer):
     """Lets the estimator, and whoever looks at it, know what the epoch has brought."""
 
     def __init__(self, estimator: BaseMLP) -> None:
-        self._estimator = estimator
+        self._attributes = estimator.__dict__
 
     def end_epoch(self, fit: Fit) -> bool:
-        self._estimator.__dict__.update(fit.records.attributes())
+        for name, value in fit.records.counted.items():  # the lists are the records' own
+            self._attributes[ATTRIBUTE_OF[name]] = value
         return False
