@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache, partial
 from pathlib import Path
+from random import Random
 from typing import Any, ClassVar
 
 import numpy as np
@@ -335,15 +336,24 @@ def test_what_is_no_data_is_warned_of_and_the_fit_goes_on(kind: str, tmp_path: P
     assert est.n_iter_ == 5
 
 
-@pytest.mark.parametrize("made", [deque, partial(defaultdict, int), bytearray])
-def test_a_change_in_place_of_what_is_no_data_is_warned_of(made: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made", "change"),
+    [
+        (deque, lambda found: found.append(1)),
+        (bytearray, lambda found: found.append(1)),
+        (partial(defaultdict, int), lambda found: found["a"]),
+        (Random, lambda found: found.random()),
+    ],
+)
+def test_a_change_in_place_of_what_is_no_data_is_warned_of(
+    made: Callable[[], Any], change: Callable[[Any], Any], tmp_path: Path
+) -> None:
     class Keeper(Callback):
         def __init__(self) -> None:
             self.found = made()
 
         def on_epoch_end(self, estimator: Any) -> None:
-            add = self.found.append if hasattr(self.found, "append") else self.found.__getitem__
-            add(estimator.n_iter_)
+            change(self.found)
 
     with pytest.warns(RuntimeWarning, match="Keeper cannot be resumed, for its attribute 'found'"):
         assert fit(tmp_path, Keeper()).n_iter_ == 5
