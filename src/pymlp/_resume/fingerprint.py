@@ -7,18 +7,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib  # scikit-learn requires it
 import numpy as np
 from scipy import sparse
 
 from .._data.validation import BLOCK_BYTES
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
-    from .._fit.engine import Samples
-    from .._fit.scoring import Validation
+from .._fit.fit import Fit
 
 WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number
 MAX_TEXT = 60  # characters of a value in an error
@@ -26,7 +22,9 @@ MAX_ITEMS = 100  # of an array that is told item by item, as a list of the same 
 MAX_DEPTH = 40  # of parts of a value
 
 
-def fingerprint(est: BaseMLP, train: Samples, validation: Validation | None) -> dict[str, str]:
+def fingerprint(
+    class_name: str, parameters: dict[str, Any], classes: Any, fit: Fit
+) -> dict[str, str]:
     """Describe a fit that is about to begin: a text for each part.
 
     Arrays are hashed whole: 0.1 to 0.2 s for 60,000 x 784 float32. Functions go by their names and
@@ -34,28 +32,28 @@ def fingerprint(est: BaseMLP, train: Samples, validation: Validation | None) -> 
 
     Parameters
     ----------
-    est : BaseMLP
+    class_name : str
+    parameters : dict of str to object
+        Of the estimator.
+    classes : array, list of such, or None
+    fit : Fit
         As it starts, its weights drawn.
-    train : Samples
-    validation : Validation or None
     """
-    parts = {"class": type(est).__name__}
-    parameters = est.get_params(deep=False) | {"hidden_layer_sizes": est._hidden_units()}
+    parts = {"class": class_name}
     for name, value in parameters.items():
         if name not in WITHOUT_EFFECT:
             parts[f"'{name}' parameter"] = as_text(value)
-    if hasattr(est, "classes_"):
-        parts["classes_"] = as_text(est.classes_)
+    if classes is not None:
+        parts["classes_"] = as_text(classes)
+    train, validation = fit.train, fit.validation
     parts |= {"X": _digest(train.X), "y": _digest(train.y), "sample_weight": _digest(train.weight)}
     if validation is not None and validation.rows is None:  # not rows of the training set
         samples = validation.samples
         parts |= {"X_val": _digest(samples.X), "y_val": _digest(samples.y)}
         parts["sample_weight_val"] = _digest(samples.weight)
-    optimizer = est._optimizer
-    start = [*est.coefs_, *est.intercepts_]
-    start += [*getattr(est, "averaged_coefs_", []), *getattr(est, "averaged_intercepts_", [])]
-    start += [a for m in optimizer.moments for a in m.coefs + m.intercepts]
-    numbers = optimizer.learning_rate, optimizer.epochs, optimizer.steps, est.t_
+    optimizer = fit.engine.optimizer
+    start = [a for p in (*fit.engine.kept(), *optimizer.moments) for a in p.coefs + p.intercepts]
+    numbers = optimizer.learning_rate, optimizer.epochs, optimizer.steps, fit.records.t
     parts["start (weights, moments)"] = _digest(*start, np.array(numbers))
     return parts
 
