@@ -402,7 +402,10 @@ def test_a_function_has_the_same_text_in_every_process() -> None:
         "def outer():\n"
         "    def f(x): return f(x) if x in {'a', 'b', 'c', 'd'} else (lambda: x)\n"
         "    return f\n"
-        "print(as_text(outer()))"
+        "class Mine:\n"
+        "    def __init__(self): self.parts = {'a', 'b', 'c', 'd'}, {'d': [self], 'e': {1, 'f'}}\n"
+        "    def __call__(self): return 'a' in {'a', 'b', 'c', 'd'}\n"
+        "print(as_text(outer()), as_text(Mine()), as_text(Mine().__init__))"
     )
     texts = {
         subprocess.check_output(

@@ -8,6 +8,7 @@ from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import signature
+from random import Random
 from typing import Any, NamedTuple, Self
 
 import joblib  # scikit-learn requires it
@@ -22,12 +23,15 @@ from .._system.params import HasParams
 KERAS_HOOKS = {
     "on_train_begin": "on_fit_begin(self, estimator)",
     "on_train_end": "on_fit_end(self, estimator)",
-    "on_train_batch_end": "on_epoch_end(self, estimator): no hook is called within an epoch",
+    **dict.fromkeys(
+        ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+        "on_epoch_end(self, estimator): no hook is called within an epoch",
+    ),
 }
 HOOKS = ("on_fit_begin", "on_epoch_begin", "on_epoch_end", "on_fit_end")
 CHANGED_IN_PLACE = (
     *(list, dict, set, deque, bytearray),
-    *(np.ndarray, np.random.Generator, np.random.RandomState),
+    *(np.ndarray, np.random.Generator, np.random.RandomState, Random),
 )
 INTERNAL = ("_fits", "_fit")  # attributes that are no subclass's
 

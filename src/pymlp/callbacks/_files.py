@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import suppress
 from copy import copy
 from io import BytesIO
 from numbers import Integral
@@ -73,7 +74,7 @@ class FileCallback(Callback):
         fields["fit"] = self._fit_id()
         try:
             return Path(self._path().format(**fields))
-        except (IndexError, KeyError) as error:
+        except (LookupError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"{type(self).__name__} cannot fill in '{self._path()}': {error}. The fields may "
                 f"be {', '.join(map(repr, fields))}."
@@ -203,6 +204,9 @@ class ModelCheckpoint(FileCallback, MonitorCallback):
         self._forget_best()
         self.filepath_ = None
         self._check_savable(estimator)
+        with suppress(IndexError, KeyError):  # a folder that is not known yet
+            folder = Path(self._path()).parent
+            Path(str(folder).format(fit=self._fit_id())).mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, estimator: BaseMLP) -> None:
         """Save the estimator, if it is time."""

@@ -99,12 +99,12 @@ class CSVLogger(LogCallback):
         self.check_params()
 
     def check_params(self) -> None:
-        """Check the separator's length, too."""
+        """Check that a table can have the separator, too."""
         super().check_params()
-        if len(self.separator) != 1:
+        if len(self.separator) != 1 or self.separator in '"\r\n':
             raise ValueError(
-                "The 'separator' parameter of CSVLogger must be one character. "
-                f"Got {self.separator!r} instead."
+                "The 'separator' parameter of CSVLogger must be one character, not a quote nor the "
+                f"end of a line. Got {self.separator!r} instead."
             )
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:
