@@ -19,10 +19,10 @@ extensions = [
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "navigation_with_keys": False,
-    # none beside the lecture, which needs the width for code and pictures
+    # none beside the lecture and how-to, which need the width for code and pictures
     "secondary_sidebar_items": {
         page: ["page-toc"]
-        for page in ("api", "design", "from-scikit-learn", "how-to/*", "performance", "generated/*")
+        for page in ("api", "design", "from-scikit-learn", "performance", "generated/*")
     },
 }
 html_static_path = ["_static"]

@@ -1,7 +1,7 @@
 """The picture of speed, docs/_static/speed.svg: ``python -m docs.speed``.
 
 Its numbers are read from the first three tables of docs/performance.md, so that they stand at one
-place; tests/test_docs.py fails when picture and tables disagree.
+place; a test fails when picture and tables disagree.
 """
 
 import re
@@ -58,7 +58,7 @@ def draw() -> None:
     ):
         draw_panel(axis, title, cells)
     figure.suptitle(
-        f"A {NETWORK} network on two cores, float32: times, and how often pymlp's; less is better",
+        f"A {NETWORK} network on two cores, float32; in brackets how many times pymlp's time",
         fontsize=10,
     )
     figure.savefig(PICTURE, metadata={"Date": None})

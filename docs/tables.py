@@ -1,7 +1,7 @@
 """The tables of docs/from-scikit-learn.md and docs/api.md, made from both packages' code.
 
-``python -m docs.tables`` writes them between the pages' markers; tests/package/test_docs.py
-fails when page and code disagree.
+``python -m docs.tables`` writes them between the pages' markers; a test fails when page and code
+disagree.
 """
 
 import inspect

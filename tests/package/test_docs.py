@@ -158,6 +158,14 @@ def test_blocks_say_what_they_need_and_show_their_figures(page: Path) -> None:
             assert block[1].endswith("plt.show()\n"), block[1]
 
 
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for path, _, heading in re.findall(r"\]\(([^):#]+)(#([^)]+))?\)", README.read_text()):
+        assert (README.parent / path).exists(), path
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", (README.parent / path).read_text(), re.MULTILINE)
+            assert heading in [title.lower().replace(" ", "-") for title in titles], heading
+
+
 # Parameters
 
 
