@@ -220,7 +220,7 @@ BAD_LABELS: dict[str, tuple[Any, str]] = {
     "infinity": (put(LABELS, INF), "y contains infinity"),
     "real numbers": (LABELS + 0.5, "unknown label type"),
     "complex": (LABELS * 1j, "complex data not supported"),
-    "NaT": (put(LABELS, np.datetime64("NaT"), "M8[s]"), "contains NaT"),
+    "NaT": (put(LABELS, np.datetime64("NaT", "s"), "M8[s]"), "contains NaT"),
     "bytes": (np.array([b"a", b"b"])[LABELS % 2], "bytes is not supported"),
     "None among them": (objects("a", None), "y must hold labels that can be sorted"),
     "nothing but None": (objects(None), "label type"),
