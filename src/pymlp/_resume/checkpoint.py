@@ -188,7 +188,7 @@ class Resumable(Observer):
             return
         try:
             self._write(fit)
-        except (OSError, ValueError) as error:  # no reason to lose the model
+        except (OSError, MemoryError, ValueError) as error:  # no reason to lose the model
             warn(
                 f"The checkpoint '{self._path}' could not be written: {error}; the fit goes on, an "
                 "older file is whole.",
