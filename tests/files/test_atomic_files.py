@@ -152,7 +152,7 @@ def kill_often(path: Path, times: int) -> None:
         found.add(is_new)
     assert len(found) == 2
     litter = {name for name in os.listdir(path.parent) if name != path.name}
-    assert all(re.fullmatch(r"\.[0-9a-f]{8}\.tmp", name) for name in litter)
+    assert all(re.fullmatch(r"\.pymlp-[0-9a-f]{8}\.tmp", name) for name in litter)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

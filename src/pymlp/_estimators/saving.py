@@ -39,7 +39,8 @@ class Savable:
         ----------
         path : str or path-like
             The file. An old one is replaced when the new one is complete and on the disk: a crash
-            or a full disk leaves it as it was, at worst beside a ``.????????.tmp``.
+            or a full disk leaves it as it was, at worst beside a ``.pymlp-????????.tmp``, which
+            the next one to be saved there removes.
         optimizer : bool or None, default=None
             Store the solver's moments, so that a ``partial_fit`` or a ``fit`` with
             ``warm_start='full'`` goes on, to the bit, as if there had been no file? None does so
@@ -53,7 +54,9 @@ class Savable:
         NotFittedError
             Before `fit`.
         OSError
-            If the file cannot be written.
+            If the file cannot be written, or is no regular one, such as a device.
+        MemoryError
+            If there is less memory than a copy of the file needs.
         ValueError
             If a parameter is out of range or no data: a function, a RandomState, a scorer. Set
             another value first, such as ``set_params(learning_rate='constant')``, of an ensemble

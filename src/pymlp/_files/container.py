@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from .._system.arrays import Array
+from .._system.memory import check_memory
 from .replace import replace_file
 
 FORMAT = 1  # a reader understands all up to its own
 MAX_HEADER = 2**24  # bytes; room for a million names
+ENTRY = 2**8  # bytes of a header's entry for an array, about
 MAX_REASON = 500  # characters of an error, some of which may be the file's
 DTYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}  # little-endian on every machine
 
@@ -46,8 +48,10 @@ def write(
     ImportError
         Without safetensors.
     OSError
-        If the file cannot be written. The old one is then as it was, unless it was the last step
-        that failed, which is to tell the disk of the new one's name.
+        If the file cannot be written, or is no regular one. The old one is then as it was, unless
+        it was the last step that failed, which is to tell the disk of the new one's name.
+    MemoryError
+        If there is less memory than the file needs.
     ValueError
         If the description is too long.
     """
@@ -56,6 +60,9 @@ def write(
 
     described = {"sha256": ZEROS.decode(), "format": FORMAT, **description}
     text = json.dumps(described, allow_nan=False, separators=(",", ":"))
+    # safetensors would abort the process; it copies all, and some versions the copy once more
+    n_bytes = 3 * (sum(a.nbytes for a in arrays.values()) + 2 * len(text) + ENTRY * len(arrays))
+    check_memory(n_bytes, f"Writing '{os.fspath(path)}'")
     content = save({name: _little_endian(a) for name, a in arrays.items()}, {"pymlp": text})
     n_bytes = int.from_bytes(content[:8], "little")
     if n_bytes > MAX_HEADER:
@@ -65,7 +72,8 @@ def write(
         )
     if content[8 : DIGEST.start] != START:  # rather no file than one that cannot be read
         raise RuntimeError("This version of safetensors writes headers in another order.")
-    replace_file(path, content[: DIGEST.start] + _checksum(content) + content[DIGEST.stop :])
+    view = memoryview(content)  # of which a part is no copy
+    replace_file(path, view[: DIGEST.start], _checksum(content), view[DIGEST.stop :])
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:

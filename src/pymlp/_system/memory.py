@@ -2,7 +2,10 @@
 
 import math
 import os
+import sys
 from pathlib import Path
+
+import numpy as np
 
 SMALL = 2**26  # bytes; for less nobody need be asked
 
@@ -23,11 +26,17 @@ def check_memory(n_bytes: int, what: str) -> None:
     """
     if n_bytes > SMALL and n_bytes > (there := available_memory()):
         raise MemoryError(f"{what} needs {_size(n_bytes)} of memory, {_size(there)} are there.")
+    try:
+        np.empty(n_bytes, np.uint8)  # is not touched
+    except MemoryError:
+        raise MemoryError(
+            f"{what} needs {_size(n_bytes)} of memory, more than this process may take."
+        ) from None
 
 
 def available_memory() -> float:
-    """Count the bytes that this process may still take, as far as the system tells; else inf."""
-    limits = [_of_machine()]
+    """Count the bytes that this process may still take, as far as the system tells."""
+    limits = [float(sys.maxsize), _of_machine()]
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
             limits.append(float(Path(path).read_text()))  # of a container
@@ -49,4 +58,6 @@ def _of_machine() -> float:
 
 
 def _size(n_bytes: float) -> str:
+    if n_bytes < SMALL:
+        return f"{n_bytes / 2**20:,.1f} MiB"
     return f"{n_bytes / 2**30:,.1f} GiB"
