@@ -136,7 +136,8 @@ class RealTargets(Target):
             and all(low < high for low, high in pairwise([0.0, *levels, 1.0]))
         )
         n_quantiles = len(levels) if sound and levels else 1
-        shaped = type(is_list) is bool and (is_list or n_quantiles == 1)
+        one = n_quantiles == 1
+        shaped = type(is_list) is bool and (levels is not None if is_list else one)
         if not sound or not shaped or n_outputs % n_quantiles:
             raise ValueError(f"it has the quantiles {levels!r} for {n_outputs} outputs")
         return cls(n_outputs // n_quantiles, loss_name, levels, is_list=is_list)

@@ -77,7 +77,7 @@ class Classifier(LabelsMixin, BaseMLP):
         check_classes(classes)
         return self._fit(Given(X, y, sample_weight, classes), incremental=True)
 
-    # --- hooks of LabelsMixin and BaseMLP ---------------------------------------------------------
+    # --- what differs from the other estimator ---------------------------------------------------
 
     def _loss_name(self) -> str:
         return self.loss

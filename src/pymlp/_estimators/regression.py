@@ -89,7 +89,7 @@ class Regressor(TargetsMixin, BaseMLP):
         outputs = self._outputs(X)
         return self._target.decode(outputs)
 
-    # --- hooks of BaseMLP ------------------------------------------------------------------------
+    # --- what differs from the other estimator ---------------------------------------------------
 
     def _check_options(self) -> None:
         super()._check_options()

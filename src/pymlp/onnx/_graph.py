@@ -155,7 +155,7 @@ def _gelu(g: Graph, x: str) -> str:
 
 
 def _silu(g: Graph, x: str) -> str:
-    # not x * Sigmoid(x), which onnxruntime fuses into a node that it has not in float64 (until 1.26)
+    # not x * Sigmoid(x), fused by onnxruntime until 1.26 into a node that it has not in float64
     return g.node("Div", x, g.node("Add", g.node("Exp", g.node("Neg", x)), 1))
 
 
