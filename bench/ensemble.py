@@ -5,6 +5,7 @@
 
 import argparse
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from bench.data import Data, digits, like_mnist, mnist
+from bench.report import print_table
 from bench.timing import paired_seconds
 from pymlp import MLPClassifier, MLPEnsembleClassifier
 
@@ -36,18 +38,18 @@ def main() -> None:
     arguments = parser.parse_args()
     large = mnist(arguments.data) if arguments.data else like_mnist()
     print(f"{MEMBERS} members, sgd with momentum, batch 50; medians of {arguments.rounds} rounds\n")
-    print("| network | data | epochs | one after another | side by side | times |")
-    print("|---|---|---:|---:|---:|---:|")
+    header = ["network", "data", "epochs", "one after another", "side by side", "times"]
+    print_table(header, rows(large, arguments.rounds, arguments.threads), "<<>>>>")
+
+
+def rows(large: Data, rounds: int, n_threads: int | None) -> Iterator[list[str]]:
     for data, hidden, epochs in [(digits(), 50, 200), (large, 200, 5)]:
         single, ensemble, ratio = seconds_of_both(
-            data, hidden, epochs=epochs, rounds=arguments.rounds, n_threads=arguments.threads
+            data, hidden, epochs=epochs, rounds=rounds, n_threads=n_threads
         )
         network = f"{data.X.shape[1]}-{hidden}-10"
-        print(
-            f"| {network} | {data.title} | {epochs} | {single:.3f} s | {ensemble:.3f} s "
-            f"| {ratio:.2f} |",
-            flush=True,
-        )
+        times = [f"{single:.3f} s", f"{ensemble:.3f} s", f"{ratio:.2f}"]
+        yield [network, data.title, str(epochs), *times]
 
 
 def seconds_of_both(
@@ -56,7 +58,7 @@ def seconds_of_both(
     """The medians of the single fits' seconds, of the ensemble's, and of their ratio by round."""
     net = MLPClassifier((hidden,), max_iter=epochs, **COMMON)
     ensemble = MLPEnsembleClassifier(
-        net, n_members=MEMBERS, random_state=0, n_threads=n_threads
+        net, n_estimators=MEMBERS, random_state=0, n_threads=n_threads
     ).fit(data.X[:100], data.y[:100])
     singles = [clone(member).set_params(n_threads=n_threads) for member in ensemble.estimators_]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from bench.jobs import N_CLASSES, Network
+from bench.report import print_table
 from bench.worker import Worker
 
 ROWS, FEATURES = 60_000, 784
@@ -91,18 +93,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", default="float32")
     arguments = parser.parse_args()
-    print(
-        "| network | X | data | peak | data + 4 x weights + 64 MB | |\n|---|---|---:|---:|---:|---|"
-    )
+    header = ["network", "X", "data", "peak", "data + 4 x weights + 64 MB", ""]
+    print_table(header, rows(arguments.threads, arguments.precision), "<<>>><")
+
+
+def rows(threads: int, precision: str) -> Iterator[list[str]]:
     for network in NETWORKS:
         for kind, (dtype, *_) in KINDS.items():
-            worker = Worker(Fits, threads=arguments.threads)  # a new one: its memory counts
-            peak, limit = worker.call("peak", network, kind, arguments.precision)
+            worker = Worker(Fits, threads=threads)  # a new one: its memory counts
+            peak, limit = worker.call("peak", network, kind, precision)
             worker.close()
             data = ROWS * FEATURES * np.dtype(dtype).itemsize
-            sizes = " | ".join(f"{value / 1e6:.0f} MB" for value in (data, peak, limit))
-            verdict = "within" if peak <= limit else "beyond"
-            print(f"| {network.name} | {kind} | {sizes} | {verdict} |", flush=True)
+            sizes = [f"{value / 1e6:.0f} MB" for value in (data, peak, limit)]
+            yield [network.name, kind, *sizes, "within" if peak <= limit else "beyond"]
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from bench.data import Data, like_mnist, mnist
+from bench.report import print_table
 from pymlp import MLPClassifier, MLPRegressor
 
 PLAIN: dict[str, Any] = {"solver": "sgd", "learning_rate_init": 0.05, "batch_size": 50}
@@ -47,14 +48,16 @@ def main() -> None:
     data = mnist(arguments.data) if arguments.data else like_mnist()
     ratio = partial(paired_ratio, data=data, rounds=arguments.rounds, epochs=arguments.epochs)
     print(f"{data.title}, 784-200-10, batch 50: an epoch's time, as times of one without\n")
-    print("| option | against | times |\n|---|---|---:|")
-    for name, option in CLASSIFIER.items():
-        print(f"| {name} | sgd | {ratio(MLPClassifier, PLAIN, option):.2f} |", flush=True)
-    for solver in SOLVERS:
-        print(f"| {solver} | adam | {ratio(MLPClassifier, ADAM, {'solver': solver}):.2f} |")
-    for loss in REGRESSOR:
-        times = ratio(MLPRegressor, ADAM, {"loss": loss})
-        print(f"| {loss} | squared_error, adam | {times:.2f} |", flush=True)
+    contests = [
+        *((MLPClassifier, name, "sgd", PLAIN, option) for name, option in CLASSIFIER.items()),
+        *((MLPClassifier, name, "adam", ADAM, {"solver": name}) for name in SOLVERS),
+        *((MLPRegressor, name, "squared_error, adam", ADAM, {"loss": name}) for name in REGRESSOR),
+    ]
+    rows = (
+        [name, against, f"{ratio(estimator, plain, option):.2f}"]
+        for estimator, name, against, plain, option in contests
+    )
+    print_table(["option", "against", "times"], rows, "<<>")
 
 
 def paired_ratio(

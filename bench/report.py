@@ -1,14 +1,15 @@
-"""Results as text, as a Markdown table and as JSON."""
+"""Results as text, as a Markdown table and as JSON.
+
+pymlp is imported where something is told, not before: it is one of the peers."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from bench.jobs import Fit
@@ -30,20 +31,17 @@ class Run:
     def describe(self) -> str:
         """Machine, versions and conditions, for above a table."""
         lines = [
-            f"{cpu_model()}, {self.threads} thread(s); {self.data}; {self.rounds} paired rounds",
+            f"{processor()}, {self.threads} thread(s); {self.data}; {self.rounds} paired rounds",
             ", ".join(f"{name} {number}" for name, number in versions().items()),
             *(f"left out: {reason}" for reason in self.left_out),
         ]
         return "\n".join(lines)
 
 
-def cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())
+def processor() -> str:
+    from pymlp import show_config
+
+    return str(show_config(display=False)["processor"])
 
 
 def versions() -> dict[str, str]:
@@ -91,6 +89,8 @@ def moved(result: Result) -> float:
 
 def text(result: Result) -> str:
     """One job: a row for each peer, and the reference's ceiling measured around it."""
+    from pymlp._system.tables import text_lines
+
     header = ["peer", "median", "min", f"to {result.reference}", "of ceiling"]
     rows = [
         [
@@ -102,7 +102,7 @@ def text(result: Result) -> str:
         ]
         for peer in result.turns
     ]
-    lines = [result.job.title, *align([header, *rows])]
+    lines = [result.job.title, *(f"  {line}" for line in text_lines(header, rows, "<>>>>"))]
     ceiling = result.ceilings.get(result.reference)
     if ceiling is not None:
         lines.append(f"ceiling: {duration(result.job.flops / ceiling.flops)}; {ceiling}")
@@ -115,18 +115,12 @@ def text(result: Result) -> str:
     return "\n".join(lines)
 
 
-def align(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [
-                "",
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in rows
-    ]
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> None:
+    """Print Markdown row by row, as they are measured."""
+    from pymlp._system.tables import markdown_lines
+
+    for line in markdown_lines(header, rows, align):
+        print(line, flush=True)
 
 
 def by_contest(results: Sequence[Result]) -> list[list[Result]]:
@@ -147,6 +141,8 @@ def markdown(results: Sequence[Result]) -> str:
 
 def _markdown_table(results: Sequence[Result]) -> str:
     """Columns: network, precision, the reference, its share and bytes; the others and ratios."""
+    from pymlp._system.tables import markdown_lines
+
     first = results[0]
     others = [peer for peer in first.turns if peer != first.reference]
     header = [first.contest.title, "precision", first.reference, "of ceiling"]
@@ -162,9 +158,7 @@ def _markdown_table(results: Sequence[Result]) -> str:
     means = geometric_means(results)
     if means:
         rows.append(["geometric mean", *[""] * 4, *(ratio(means[peer]) for peer in others)])
-    ruler = f"|---|---|{'---:|' * (len(header) - 2)}"
-    table = [f"| {' | '.join(row)} |" for row in (header, *rows)]
-    return "\n".join([table[0], ruler, *table[1:]])
+    return "\n".join(markdown_lines(header, rows, "<<" + ">" * (len(header) - 2)))
 
 
 def _markdown_cell(result: Result, peer: str) -> str:
@@ -178,7 +172,7 @@ def as_json(run: Run, results: Sequence[Result]) -> dict[str, Any]:
     return {
         "run": asdict(run),
         "machine": {
-            "cpu": cpu_model(),
+            "cpu": processor(),
             "cpus": os.cpu_count(),
             "system": f"{platform.system()} {platform.machine()}",
         },

@@ -6,6 +6,7 @@ in turn in one process.
 
 import argparse
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from statistics import median
 from typing import Any
@@ -15,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from bench.data import Data, digits, like_mnist
+from bench.report import print_table
 from bench.timing import paired_seconds
 from pymlp import MLPClassifier
 
@@ -28,23 +30,22 @@ def main() -> None:
     arguments = parser.parse_args()
     fits = FOLDS * len(GRID["alpha"]) * len(GRID["learning_rate_init"])
     print(f"{fits} fits, sgd with momentum, batch 50; medians of {arguments.rounds} rounds\n")
-    print(
-        "| network | data | epochs | n_jobs=1 | n_jobs=2 | times |\n|---|---|---:|---:|---:|---:|"
-    )
+    header = ["network", "data", "epochs", "n_jobs=1", "n_jobs=2", "times"]
+    print_table(header, rows(arguments.rounds), "<<>>>>")
+
+
+def rows(rounds: int) -> Iterator[list[str]]:
     for data, hidden, epochs in [
         (digits(), 50, 50),
         (like_mnist(), 50, 10),
         (like_mnist(), 200, 5),
     ]:
         runs = [partial(search, data, hidden, epochs, n_jobs) for n_jobs in (1, 2)]
-        one, two = paired_seconds(runs, arguments.rounds)
+        one, two = paired_seconds(runs, rounds)
         times = median(a / b for a, b in zip(one, two, strict=True))
         network = f"{data.X.shape[1]}-{hidden}-10"
-        print(
-            f"| {network} | {data.title} | {epochs} | {median(one):.3f} s | {median(two):.3f} s "
-            f"| {times:.2f} |",
-            flush=True,
-        )
+        seconds = [f"{median(one):.3f} s", f"{median(two):.3f} s"]
+        yield [network, data.title, str(epochs), *seconds, f"{times:.2f}"]
 
 
 def search(data: Data, hidden: int, epochs: int, n_jobs: int) -> None:

@@ -3,7 +3,7 @@
     python tests/fuzz/fuzz_load.py --runs 100000 --seed 0    # mutations by chance
     python tests/fuzz/fuzz_load.py --atheris -runs=100000    # by coverage (pip install atheris)
 
-An input is the file's content, made from the corpus (``tests/data`` and ``tests/fuzz/load``) by
+An input is a file's content, made from the corpus (``tests/files/released``, ``corpus/load``) by
 `model_mutations`. What loads must predict finite rows without an error, train on, and survive
 another round. Everything else must be a ValueError that names the file, within seconds and 4 GB. A
 finding ends the run with the input in ``crash-*``.
@@ -32,9 +32,17 @@ from model_mutations import mutated
 
 import pymlp
 
-TESTS = Path(__file__).parents[1]
-SOUND = sorted((TESTS / "data").glob("*/*.safetensors"))
-CORPUS = [*SOUND, *sorted((TESTS / "fuzz/load").glob("*"))]
+HERE = Path(__file__).parent
+SOUND = sorted(HERE.parent.glob("files/released/*/*.safetensors"))
+CORPUS = [*SOUND, *sorted(HERE.glob("corpus/load/*"))]
+READ_BY = (
+    "_estimators.loading",
+    "_files.container",
+    "_files.values",
+    "_data.labels",
+    "_network.parameters",
+    "_fit.optimizer",
+)
 SECONDS = 10  # of the processor, for one input
 MAX_SIZE = 2**15
 
@@ -121,7 +129,7 @@ def guided(arguments: list[str]) -> None:
     """Let libFuzzer choose what to mutate by which lines and branches an input reaches."""
     import atheris
 
-    for name in ("_loading", "_safetensors", "_values", "_targets", "_parameters", "_optimizers"):
+    for name in READ_BY:
         module = sys.modules[f"pymlp.{name}"]
         for value in vars(module).values():
             if getattr(value, "__module__", None) == module.__name__ and callable(value):

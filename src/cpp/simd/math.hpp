@@ -1,6 +1,6 @@
-// exp, log, tanh and logistic on whole vectors. Largest errors seen by tests/test_kernels.py and
-// tests/test_activations.py, in units in the last place: exp 1.05, expm1 1.1 (elu), log1p 1.8 (softplus),
-// tanh 2.3, logistic 2.4; log is tested through the losses.
+// exp, log, tanh and logistic on whole vectors. Largest errors seen by test_kernels.py and
+// test_activations.py in tests/kernels/, in units in the last place: exp 1.05, expm1 1.1 (elu), log1p 1.8
+// (softplus), tanh 2.3, logistic 2.4; log is tested through the losses.
 //
 // Polynomials: Chebyshev fits of (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2 and of (2 atanh(s) - 2 s) / s^3 as a
 // function of s^2 on |s| <= (sqrt(2) - 1) / (sqrt(2) + 1) for log, |s| <= 1/3 for log1p; relative errors

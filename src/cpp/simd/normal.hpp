@@ -1,6 +1,6 @@
 // The standard normal distribution on whole vectors, with all digits of its lower tail. Largest errors seen
-// by tests/test_activations.py through gelu(x) = x Phi(x), in units in the last place: 6.3, and without FMA
-// in double 11.8.
+// by tests/kernels/test_activations.py through gelu(x) = x Phi(x), in units in the last place: 6.3, and
+// without FMA in double 11.8.
 //
 // For a >= 0, Phi(-a) = e^(-a^2 / 2) R(a), where R falls smoothly from 1/2 like 1 / (a sqrt(2 pi)). R is a
 // quotient of two polynomials, as in W. J. Cody, "Rational Chebyshev approximations for the error function",

@@ -1,6 +1,8 @@
 """What a classifier's labels are to the network's outputs, and back."""
 
-from abc import ABC, abstractmethod
+from __future__ import annotations
+
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -15,42 +17,39 @@ from sklearn.utils.multiclass import (
     unique_labels,
 )
 
+from .._core import Loss
+from .._files.values import NotDataError, decoded, encoded
 from .._system.arrays import Array
+from .samples import Samples
+from .targets import Evaluator, Target
 
+LOSSES = {"log_loss": "cross_entropy", "focal": "focal", "hinge": "hinge"}  # to the engine's names
 ClassWeight = dict[Any, float] | list[dict[Any, float]] | Literal["balanced"]
 
 
-class Target(ABC):
+class Labels(Target):
     """The classes of a classifier and how outputs encode them.
 
     Attributes
     ----------
     classes : ndarray or list of ndarray
         The estimator's ``classes_``.
-    n_outputs : int
-        Outputs of the network.
     family : {'logistic', 'softmax'}
         One logistic an output, or one softmax a group of outputs.
-    groups : tuple of int
-        Boundaries of the groups; empty for a single one.
     """
 
     classes: Any
-    n_outputs: int
     family: Literal["logistic", "softmax"] = "logistic"
-    groups: tuple[int, ...] = ()
+    score_column = "val_accuracy"
 
-    @abstractmethod
-    def check(self, y: Any, name: str) -> None:
-        """Check that y holds nothing but known classes."""
+    @property
+    def output_activations(self) -> tuple[str, ...]:
+        """Activations that the output may have: of the losses, and of hinge's scores."""
+        return (self.family, "identity")
 
     @abstractmethod
     def same_classes(self, y: Any) -> bool:
         """Tell whether y holds all the classes and no other."""
-
-    @abstractmethod
-    def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:
-        """Labels as `Samples.y`."""
 
     @abstractmethod
     def decode(self, outputs: Array, threshold: float) -> Any:
@@ -68,8 +67,43 @@ class Target(ABC):
         """Scores of the classes as scikit-learn shapes a ``decision_function``."""
         return outputs
 
+    def loss(self, name: str, *, smoothing: float, focusing: float) -> Loss:
+        """Loss of the engine for one of `LOSSES`."""
+        softmax = self.family == "softmax"
+        return Loss(
+            f"{self.family}_{LOSSES[name]}",
+            groups=list(self.groups),
+            smoothing=float(smoothing) if softmax else 0.0,  # else it lies in the targets
+            focusing=float(focusing),
+        )
 
-class SingleLabel(Target):
+    def strata(self, encoded: Array) -> Array | None:
+        """Labels by which the validation split is stratified."""
+        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
+        return encoded > 0.5 if self.n_outputs == 1 else None
+
+    def training_metrics(self, accuracy: float) -> dict[str, float]:
+        """Further columns of ``history_`` for the training set."""
+        return {"accuracy": accuracy}
+
+    def validation_metrics(
+        self, engine: Evaluator, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        """Columns of ``history_`` for the validation set: some rows of the samples, or all."""
+        loss, accuracy = engine.evaluate(samples, rows)
+        return {"val_loss": loss, "val_accuracy": accuracy}
+
+    def to_data(self) -> dict[str, Any]:
+        """What of it goes into a file; `labels_from_data` is the way back."""
+        try:
+            return {"target": type(self).__name__, "classes": encoded(self.classes)}
+        except NotDataError as error:
+            raise ValueError(
+                f"classes_ must be numbers or strings to be saved: {error}."
+            ) from error
+
+
+class SingleLabel(Labels):
     """One label a sample, of two classes (one output) or more (a softmax).
 
     Parameters
@@ -150,7 +184,7 @@ class SingleLabel(Target):
         return outputs.ravel() if self.n_outputs == 1 else outputs
 
 
-class Indicator(Target):
+class Indicator(Labels):
     """Any number of labels a sample, as a matrix of zeros and ones: one logistic a label.
 
     Parameters
@@ -192,8 +226,12 @@ class Indicator(Target):
         """Product over the labels of their classes' weights."""
         return compute_sample_weight(class_weight, y)  # type: ignore[no-any-return]
 
+    def to_data(self) -> dict[str, Any]:
+        """What of it goes into a file."""
+        return {"target": type(self).__name__, "is_sparse": self.is_sparse}
 
-class MultiOutput(Target):
+
+class MultiOutput(Labels):
     """Several labels a sample, each of classes of its own: one softmax each.
 
     Parameters
@@ -308,7 +346,7 @@ def check_labels(y: Any, check_kind: Callable[[Any], Any] = type_of_target) -> N
         raise TypeError(f"y must hold labels that can be sorted: {error}") from error
 
 
-def target_of(y: Any) -> Target:
+def labels_of(y: Any) -> Labels:
     """Find the target of checked labels."""
     kind = _kind_of(y)
     if kind == "multilabel-indicator":
@@ -318,7 +356,7 @@ def target_of(y: Any) -> Target:
     return SingleLabel(unique_labels(y))
 
 
-def target_of_classes(classes: Any, y: Any) -> Target:
+def labels_of_classes(classes: Any, y: Any) -> Labels:
     """Find the target that the first call of ``partial_fit`` announces.
 
     Parameters
@@ -337,6 +375,35 @@ def target_of_classes(classes: Any, y: Any) -> Target:
             )
         return Indicator(y.shape[1], sparse.issparse(y))
     return SingleLabel(unique_labels(classes))
+
+
+def labels_from_data(n_outputs: int, data: dict[str, Any]) -> Labels:
+    """Read what `Labels.to_data` has told, which may be anybody's."""
+    found: Labels
+    if data["target"] == "Indicator":
+        if type(data["is_sparse"]) is not bool:
+            raise ValueError(f"it holds {data['is_sparse']!r} where there should be bool")
+        found = Indicator(n_outputs, data["is_sparse"])
+    elif data["target"] == "SingleLabel":
+        found = SingleLabel(_checked_classes(decoded(data["classes"])))
+    elif data["target"] == "MultiOutput":
+        classes = decoded(data["classes"])
+        if type(classes) is not list:
+            raise ValueError(f"it holds {classes!r} where there should be list")
+        found = MultiOutput([_checked_classes(c) for c in classes])
+    else:
+        raise ValueError(f"it names {data['target']!r}, which is no kind of labels")
+    if found.n_outputs != n_outputs:
+        raise ValueError(f"its classes need {found.n_outputs} outputs, its network has {n_outputs}")
+    return found
+
+
+def _checked_classes(classes: Any) -> Array:
+    if type(classes) is not np.ndarray:
+        raise ValueError(f"it holds {classes!r} where there should be ndarray")
+    if classes.ndim != 1 or not len(classes) or not np.array_equal(np.unique(classes), classes):
+        raise ValueError("its classes are not a list of distinct ones in ascending order")
+    return classes
 
 
 def check_classes(classes: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from numbers import Real
 from typing import Any, Self
 
@@ -15,19 +14,18 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_label
 from .._core import Loss
 from .._data.labels import (
     ClassWeight,
+    Labels,
     check_classes,
     checked_labels,
     is_nested,
-    target_of,
-    target_of_classes,
+    labels_of,
+    labels_of_classes,
 )
-from .._data.losses import classification_loss
-from .._fit.engine import Engine, Samples
-from .._fit.optimizer import is_stochastic
-from .._resume.checkpoint import Checkpoint
+from .._data.samples import Given
 from .._system.arrays import Array
 from .base import BaseMLP
 from .labels import LabelsMixin
+from .options import is_stochastic
 
 
 class Classifier(LabelsMixin, BaseMLP):
@@ -37,81 +35,7 @@ class Classifier(LabelsMixin, BaseMLP):
     focal_gamma: float
     label_smoothing: float
     class_weight: ClassWeight | None
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-        resume: str | os.PathLike[str] | Checkpoint | None = None,
-    ) -> Self:
-        """Train from new weights, or with ``warm_start`` from the present ones.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise. An array of real numbers is never copied, whatever its
-            type (of at most 64 bits) and strides; it may be memory-mapped.
-        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Class labels of any type: one a sample, an indicator matrix of zeros and ones
-            (multilabel), or several a sample (multi-output).
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
-            Validation set: scored after every epoch, and used by early stopping.
-        y_val : array-like of shape (n_validation,) or (n_validation, n_labels), default=None
-            Labels of the validation set.
-        sample_weight_val : array-like of shape (n_validation,), default=None
-            Weights of the validation set. `class_weight` does not apply to it.
-        resume : str, path-like or Checkpoint, default=None
-            File in which the fit stores its state, and from which the same call goes on. After a
-            crash that ends, to the last bit, as if nothing had happened; after the fit's end it
-            returns the model at once. The file need not exist; one of a fit with other data or
-            parameters is refused. A path stands for ``Checkpoint(path)``, which writes every ten
-            seconds. A `random_state` that is no integer is set to that of the file. Not for
-            'lbfgs'.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges. The
-            estimator is then as it was before the call. If `resume` is a file of another fit, or
-            a damaged one.
-        ImportError
-            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
-        OSError
-            If the file of `resume` cannot be read, or its folder not written to.
-        MemoryError
-            If there is less memory than the network needs.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` is reached, or if a loss stops being finite: training then ends and
-            the weights of the last finite epoch are kept.
-        RuntimeWarning
-            If the file of `resume` cannot be written amid the fit, which goes on.
-        """
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight_val=sample_weight_val,
-            resume=resume,
-        )
+    _target: Labels
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -150,10 +74,8 @@ class Classifier(LabelsMixin, BaseMLP):
             ``class_weight='balanced'``, or if the epoch diverges; the weights then stay as they
             were.
         """
-        with self._all_or_nothing():  # of the classes, too
-            check_classes(classes)
-            self._announce(classes, y)
-            return self._fit(X, y, sample_weight, incremental=True)
+        check_classes(classes)
+        return self._fit(Given(X, y, sample_weight, classes), incremental=True)
 
     # --- hooks of LabelsMixin and BaseMLP ---------------------------------------------------------
 
@@ -186,15 +108,17 @@ class Classifier(LabelsMixin, BaseMLP):
                     f"{self.classes_!r}"
                 )
         elif is_nested(classes) or _check_partial_fit_first_call(self, classes):
-            self._target = target_of_classes(classes, y)
+            self._target = labels_of_classes(classes, y)
             self.classes_ = self._target.classes
 
-    def _validate_target(self, y: Any) -> Any:
+    def _checked_y(self, y: Any) -> Any:
         return checked_labels(y)
 
-    def _set_target(self, y: Any, *, incremental: bool) -> None:
+    def _set_target(self, y: Any, classes: Any, *, incremental: bool) -> None:
+        if incremental:
+            self._announce(classes, y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._target = target_of(y)
+            self._target = labels_of(y)
             self.classes_ = self._target.classes
         elif self.warm_start and not incremental and not self._target.same_classes(y):
             found = unique_labels(y) if np.ndim(y) == 1 else f"shape {np.shape(y)}"
@@ -204,20 +128,13 @@ class Classifier(LabelsMixin, BaseMLP):
             )
         else:
             self._target.check(y, "y")
-        self.n_outputs_ = self._target.n_outputs
 
-    def _check_known(self, y: Any, name: str) -> None:
-        self._target.check(y, name)
-
-    def _encode(self, y: Any, dtype: Any) -> Array:
+    def _encoded(self, y: Any, dtype: Any) -> Array:
         return self._target.encode(y, dtype, self.label_smoothing)
 
     def _engine_loss(self) -> Loss:
-        return classification_loss(
-            self.loss,
-            self._target,
-            label_smoothing=self.label_smoothing,
-            focal_gamma=self.focal_gamma,
+        return self._target.loss(
+            self.loss, smoothing=self.label_smoothing, focusing=self.focal_gamma
         )
 
     def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:
@@ -238,25 +155,6 @@ class Classifier(LabelsMixin, BaseMLP):
                 f"Got {self.class_weight!r} instead."
             )
         return weights if sample_weight is None else sample_weight * weights
-
-    def _stratify(self, train: Samples) -> Array | None:
-        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
-        return train.y > 0.5 if self.n_outputs_ == 1 else None
-
-    def _softmax_groups(self) -> tuple[int, ...]:
-        return self._target.groups
-
-    def _score_column(self) -> str:
-        return "val_accuracy"
-
-    def _training_metrics(self, accuracy: float) -> dict[str, float]:
-        return {"accuracy": accuracy}
-
-    def _validation_metrics(
-        self, engine: Engine, samples: Samples, rows: Array | None
-    ) -> dict[str, float]:
-        loss, accuracy = engine.evaluate(samples, rows)
-        return {"val_loss": loss, "val_accuracy": accuracy}
 
 
 def _same_lists(classes: Any, known: Any) -> bool:

@@ -12,8 +12,8 @@ from .._system.arrays import Array
 from .classifier import MLPClassifier
 from .ensemble_base import Ensemble
 from .labels import LabelsMixin, gives_probabilities
-from .quantiles import TargetsMixin
 from .regressor import MLPRegressor
+from .targets import TargetsMixin
 
 
 class MLPEnsembleClassifier(LabelsMixin, Ensemble):
@@ -28,7 +28,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     estimator : MLPClassifier or None, default=None
         What the members are clones of; None is ``MLPClassifier()``. Its `random_state` does not
         count. A search over ``estimator__alpha``, or callbacks, need one here.
-    n_members : int, default=8
+    n_estimators : int, default=8
         Networks to train, at least 1.
     bootstrap : bool, default=False
         Train each member on as many samples as there are, drawn with replacement: the weight of
@@ -81,7 +81,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
     >>> net = MLPClassifier((20,), max_iter=20, tol=0.1, n_iter_no_change=3)
-    >>> clf = MLPEnsembleClassifier(net, n_members=4, random_state=0)
+    >>> clf = MLPEnsembleClassifier(net, n_estimators=4, random_state=0)
     >>> clf.fit(X[:1500] / 16, y[:1500]).predict(X[1500:1505] / 16)
     array([1, 7, 4, 6, 3])
     >>> mean, std = clf.predict_proba(X[1500:1505] / 16, return_std=True)
@@ -101,7 +101,6 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         super()._adopt(member)
         self.classes_ = member.classes_
         self.out_activation_ = member.out_activation_
-        self._target = member._target
 
     def _loss_name(self) -> str:
         return self._template().loss
@@ -158,7 +157,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     estimator : MLPRegressor or None, default=None
         What the members are clones of; None is ``MLPRegressor()``. Its `random_state` does not
         count. A search over ``estimator__alpha``, or callbacks, need one here.
-    n_members : int, default=8
+    n_estimators : int, default=8
         Networks to train, at least 1.
     bootstrap : bool, default=False
         Train each member on as many samples as there are, drawn with replacement: the weight of
@@ -198,7 +197,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     >>> from pymlp import MLPEnsembleRegressor, MLPRegressor
     >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
     >>> net = MLPRegressor(hidden_layer_sizes=(20,), batch_size=20, learning_rate_init=0.01)
-    >>> reg = MLPEnsembleRegressor(net, n_members=4, random_state=0).fit(X, X.ravel() ** 2)
+    >>> reg = MLPEnsembleRegressor(net, n_estimators=4, random_state=0).fit(X, X.ravel() ** 2)
     >>> mean, std = reg.predict([[0.6], [3.0]], return_std=True)
     >>> print(mean[0].round(1), std[1] > 10 * std[0])  # far from the data they disagree
     0.4 True
@@ -211,10 +210,6 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
 
     def _template(self) -> MLPRegressor:
         return MLPRegressor() if self.estimator is None else self.estimator
-
-    def _adopt(self, member: Any) -> None:
-        super()._adopt(member)
-        self._levels = member._levels
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Predict targets, the mean over the members.

@@ -17,12 +17,14 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from .. import _core
-from .._data.validation import arithmetic_type, checked_weight, validated
+from .._data.samples import Given
+from .._data.validation import arithmetic_type, checked_weight, naming, validated
 from .._system.arrays import Array
 from .._system.memory import check_memory
-from .._system.messages import warn
-from .._system.threads import Fitted, fit_side_by_side, limited_threads
+from .._system.messages import Warned, warn
+from .._system.threads import fit_side_by_side, limited_threads
 from .base import BaseMLP
+from .inputs import given_validation_set
 from .options import check_parameter
 from .saving import Savable
 
@@ -35,7 +37,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     estimators_: list[Any]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "bootstrap": ["boolean"],
         "random_state": ["random_state"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
@@ -45,13 +47,13 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         self,
         estimator: BaseMLP | None = None,
         *,
-        n_members: int = 8,
+        n_estimators: int = 8,
         bootstrap: bool = False,
         random_state: int | np.random.RandomState | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.estimator = estimator
-        self.n_members = n_members
+        self.n_estimators = n_estimators
         self.bootstrap = bootstrap
         self.random_state = random_state
         self.n_threads = n_threads
@@ -63,6 +65,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     def _adopt(self, member: Any) -> None:
         """Set the attributes that all members share."""
         self.n_outputs_ = member.n_outputs_
+        self._target = member._target
 
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
     def fit(
@@ -118,15 +121,20 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         template = clone(self._template())
         template._validate_params()
         types = template._arithmetic_types()
-        data, target = template._validate_X_y(X, y, types, reset=True)
-        if X_val is not None and y_val is not None:
-            dtype = arithmetic_type(data, types)
-            X_val, y_val = template._validate_X_y_val(X_val, y_val, dtype)
+        data, target = template._validated_X_y(Given(X, y), types, reset=True)
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        if given_val is not None:
+            with naming("X_val, y_val"):
+                dtype = arithmetic_type(data, types)
+                X_val, y_val = template._validated_X_y(given_val, [dtype], reset=False)
+
+        # a member that holds rows out needs one that weighs something in either part
+        n_needed = 2 if template._stops_early() and given_val is None else 1
 
         def fit_member(seed: int) -> Any:
             weight = sample_weight
             if self.bootstrap:
-                weight = _bootstrapped(seed, sample_weight, data)
+                weight = _bootstrapped(seed, sample_weight, data, n_needed)
             member = clone(template).set_params(random_state=seed)
             try:
                 return member.fit(
@@ -141,36 +149,37 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 error.add_note(f"Raised by the member with random_state={seed}.")
                 raise
 
-        check_memory(self.n_members * MEMBER_BYTES, f"An ensemble of n_members={self.n_members}")
+        check_memory(
+            self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
+        )
         rng = check_random_state(self.random_state)
-        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_members)]
+        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_estimators)]
         # more than a few a core only wait for each other
         most = max(64, 4 * (os.cpu_count() or 1))
         n_threads = min(self.n_threads or _core.max_threads(), most)
-        n_workers = max(1, min(self.n_members, n_threads // (template.n_threads or 1)))
+        n_workers = max(1, min(self.n_estimators, n_threads // (template.n_threads or 1)))
         fitted, interrupted = fit_side_by_side(
             [partial(fit_member, seed) for seed in seeds],
             n_workers=n_workers,
             n_threads=max(1, n_threads // n_workers),
         )
+        remarks = []
         if interrupted:
-            fitted = self._trained(fitted)
+            fitted = [f for f in fitted if f.estimator.n_iter_ > 0]  # an epoch at least
+            if not fitted:
+                raise KeyboardInterrupt
+            kept = f"{len(fitted)} of {self.n_estimators} members are kept."
+            remarks.append(Warned(UserWarning, f"Training interrupted by user: {kept}"))
         for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
-            message = f"{count} of {self.n_members} members: {warned.message}"
-            warn(message, warned.category)
+            message = f"{count} of {self.n_estimators} members: {warned.message}"
+            remarks.append(Warned(warned.category, message))
         self.estimators_ = [f.estimator for f in fitted]
         _check_feature_names(self, X, reset=True)
         self.n_features_in_ = data.shape[1]
         self._adopt(self.estimators_[0])
+        for remark in remarks:  # the members are kept where one of them is made an error
+            warn(remark.message, remark.category)
         return self
-
-    def _trained(self, fitted: list[Fitted]) -> list[Fitted]:
-        """Leave out whom an interrupt met before the end of the first epoch."""
-        trained = [f for f in fitted if f.estimator.n_iter_ > 0]
-        if not trained:
-            raise KeyboardInterrupt
-        warn(f"Training interrupted by user: {len(trained)} of {self.n_members} members are kept.")
-        return trained
 
     def _of_members(self, method: str, X: Any) -> Array:
         """What a method of each member returns: (n_members, n_samples, ...)."""
@@ -187,11 +196,19 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         return tags
 
 
-def _bootstrapped(seed: int, sample_weight: Any, X: Any) -> Array:
-    """Weights of a bootstrap: (n_samples,)."""
+def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array:
+    """Weights of a bootstrap: (n_samples,).
+
+    Where so many samples cannot do with what was drawn, as few of them weigh anything, it is drawn
+    again; at least ``n_needed`` weigh something then, if so many do at all.
+    """
     n = X.shape[0]
-    drawn = check_random_state(seed).randint(n, size=n)
-    counts: Array = np.bincount(drawn, minlength=n)
+    weight = np.ones(n)
     if sample_weight is not None:
-        counts = counts * checked_weight(sample_weight, X, "sample_weight")
-    return counts
+        weight = checked_weight(sample_weight, X, "sample_weight")
+    n_needed = min(n_needed, int(np.count_nonzero(weight)))
+    rng = check_random_state(seed)
+    while True:
+        counts: Array = np.bincount(rng.randint(n, size=n), minlength=n) * weight
+        if np.count_nonzero(counts) >= n_needed:
+            return counts

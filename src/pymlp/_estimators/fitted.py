@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn import get_config
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _core
-from .._data.losses import loss_of_output
+from .._data.targets import Target
 from .._data.validation import validated
+from .._network.network import Network
 from .._network.parameters import Parameters
-from .._network.summary import Summary, summary_of
+from .._network.summary import Summary, summarize
 from .._system.arrays import Array
-from .._system.memory import check_memory
 from .options import EstimatorOptions
 from .saving import Savable
 from .tasks import DURING_FIT
@@ -35,70 +34,47 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     n_outputs_: int
     out_activation_: str
 
-    def _validate_X(self, X: Any, dtype: Any) -> Any:  # noqa: N802
-        """Check X, to be computed in a type, against the fitted features."""
-        return validated(self, X, types=[dtype], reset=False)
+    _target: Target
 
-    def _softmax_groups(self) -> tuple[int, ...]:
-        """Boundaries of the groups of outputs that each make up a softmax; empty for one group."""
-        return ()
-
-    def _check_is_fitted(self) -> None:
-        if not hasattr(self, "coefs_"):  # scikit-learn's check takes longer than one row
-            check_is_fitted(self)
-
-    def _outputs(self, X: Any) -> Array:
-        """Outputs of the network: (n_samples, n_outputs)."""
-        self._check_is_fitted()
-        return self._run(X, self.n_layers_ - 1, self._output())
-
-    def _output(self) -> _core.Loss:
-        """What was fitted, whatever the parameters have been set to since."""
-        return loss_of_output(self.out_activation_, self._softmax_groups())
-
-    def _run(self, X: Any, n_layers: int, loss: _core.Loss) -> Array:
-        """Outputs of the first layers: (n_samples, n_units)."""
-        activations = self._activations(self.n_layers_ - 2)[:n_layers]
-        if type(X) is np.ndarray and not hasattr(self, "feature_names_in_"):
-            # most calls: nothing to convert, to warn of or, which the engine looks into, to refuse
-            outputs = _core.predict_as_is(
-                *self._predictive_weights(),
-                X,
-                self._units(),
-                activations,
-                loss,
-                n_layers,
-                self._threads(),
-                self._in_bf16(),
-            )
-            if outputs is not None:
-                return outputs
-        parameters = self._predictive_parameters()
-        X = self._validate_X(X, parameters.coefs[0].dtype)
-        last = parameters.coefs[n_layers - 1]
-        n_bytes = X.shape[0] * last.shape[1] * last.itemsize
-        check_memory(n_bytes, f"The output of {last.shape[1]} units for {X.shape[0]} rows")
-        return self._computed(parameters, X, n_layers, loss)
-
-    def _computed(self, parameters: Parameters, X: Any, n_layers: int, loss: _core.Loss) -> Array:
-        """Outputs of the first layers of a network for an X that has been checked."""
-        outputs = _core.predict(
-            parameters.coefs[:n_layers],
-            parameters.intercepts[:n_layers],
-            X,
-            self._activations(self.n_layers_ - 2)[:n_layers],
-            loss,
+    def _network(self) -> Network:
+        """What predicts: what was fitted, whatever the parameters have been set to since."""
+        return Network(
+            *self._predictive_weights(),
+            self._units(),
+            self._activations(self.n_layers_ - 2),
+            self.out_activation_,
+            self._target.groups,
             self._threads(),
             self._in_bf16(),
         )
-        if np.isnan(outputs).any() and not get_config()["assume_finite"]:
-            parameters.check_finite()
-            row = int(np.isnan(outputs).any(axis=1).argmax())
-            raise ValueError(
-                f"The output for row {row} of X overflows {self.precision or outputs.dtype}: X or "
-                "the weights are too large. Scale X, or train with a smaller learning rate."
-            )
-        return outputs
+
+    def _predictive_weights(self) -> tuple[Any, Any]:
+        """Weights and biases as they are: those of the average, if one is kept."""
+        if hasattr(self, "averaged_coefs_"):
+            return self.averaged_coefs_, self.averaged_intercepts_
+        return self.coefs_, self.intercepts_
+
+    def _fitted_parameters(self) -> Parameters:
+        """``coefs_`` and ``intercepts_``, which may have been set by hand."""
+        return Parameters.checked(self.coefs_, self.intercepts_, self._units())
+
+    def _units(self) -> list[int]:
+        """Units of the input and of each layer as far as a fit has settled them, else 0."""
+        hidden = [0] * (self.n_layers_ - 2)
+        return [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
+
+    def _outputs(self, X: Any, layer: int | None = None) -> Array:
+        """Outputs of the network or of a hidden layer: (n_samples, n_units)."""
+        if not hasattr(self, "coefs_"):  # scikit-learn's check takes longer than one row
+            check_is_fitted(self)
+        network = self._network()
+        if type(X) is np.ndarray and not hasattr(self, "feature_names_in_"):
+            # most calls: nothing to convert, to warn of or, which the engine looks into, to refuse
+            outputs = network.predict_as_is(X, layer)
+            if outputs is not None:
+                return outputs
+        dtype = network.parameters().coefs[0].dtype
+        return network.predict(validated(self, X, types=[dtype], reset=False), layer)
 
     def hidden_activations(self, X: ArrayLike, layer: int = -1) -> Array:
         """Compute what a hidden layer puts out.
@@ -122,14 +98,14 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ValueError
             If there is no such layer, or X does not have the fitted features or is not finite.
         """
-        self._check_is_fitted()
+        check_is_fitted(self)
         n_hidden = self.n_layers_ - 2
         if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
                 f"layer must be among the network's {n_hidden} hidden layers, counted from 0 or "
                 f"from -1 backwards. Got {layer!r} instead."
             )
-        return self._run(X, range(n_hidden)[layer] + 1, loss_of_output("identity"))
+        return self._outputs(X, range(n_hidden)[layer])
 
     def transform(self, X: ArrayLike) -> Array:
         """Compute the outputs of the last hidden layer: features that the network has learned.
@@ -178,34 +154,22 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Total parameters: 6,570 (51.33 KB, float64)
         """
         check_is_fitted(self)
-        return summary_of(self)
+        rates = self._dropout_rates(self.n_layers_ - 2)
+        return summarize(
+            type(self).__name__, self._network(), rates, averaged=hasattr(self, "averaged_coefs_")
+        )
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Get output feature names for transformation. No input features are needed."""
+        # scikit-learn's diagrams would say "50 features" below a network that is there to predict
+        if sys._getframe(1).f_globals.get("__name__") == estimator_html_repr.__module__:
+            raise AttributeError("get_feature_names_out")
+        return np.asarray(super().get_feature_names_out(input_features))
 
     @property
     def _n_features_out(self) -> int:
         """Columns of `transform`, for ``get_feature_names_out``."""
         return int(self.coefs_[-1].shape[0])
-
-    def _fitted_parameters(self) -> Parameters:
-        """``coefs_`` and ``intercepts_``, which may have been set by hand."""
-        return self._checked_parameters(self.coefs_, self.intercepts_)
-
-    def _predictive_parameters(self) -> Parameters:
-        """The parameters that predict."""
-        return self._checked_parameters(*self._predictive_weights())
-
-    def _predictive_weights(self) -> tuple[Any, Any]:
-        """Their lists as they are: those of the average, if one is kept."""
-        if hasattr(self, "averaged_coefs_"):
-            return self.averaged_coefs_, self.averaged_intercepts_
-        return self.coefs_, self.intercepts_
-
-    def _checked_parameters(self, coefs: Any, intercepts: Any) -> Parameters:
-        return Parameters.checked(coefs, intercepts, self._units())
-
-    def _units(self) -> list[int]:
-        """Units of the input and of each layer as far as a fit has settled them, else 0."""
-        hidden = [0] * (self.n_layers_ - 2)
-        return [getattr(self, "n_features_in_", 0), *hidden, self.n_outputs_]
 
     # --- scikit-learn's protocols ----------------------------------------------------------------
 
@@ -224,3 +188,20 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def network_of(estimator: FittedNetwork) -> Network:
+    """The network that a fitted estimator predicts with."""
+    return estimator._network()
+
+
+def target_of(estimator: Any) -> Target:
+    """What a fitted estimator's outputs mean, or an ensemble's."""
+    target: Target = estimator._target
+    return target
+
+
+def predictor_of(estimator: Any) -> tuple[list[Network], Target]:
+    """All that a fitted estimator or ensemble predicts with: the networks, and what they mean."""
+    members = getattr(estimator, "estimators_", [estimator])
+    return [network_of(member) for member in members], target_of(estimator)

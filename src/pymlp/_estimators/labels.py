@@ -13,7 +13,7 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.labels import MultiOutput, Target, check_labels
+from .._data.labels import Labels, MultiOutput, check_labels
 from .._data.validation import checked_y, weight_of_a_mean
 from .._system.arrays import Array
 
@@ -47,8 +47,8 @@ class LabelsMixin(ClassifierMixin):
 
     classes_: Array | list[Array]
     out_activation_: str
-    _target: Target
-    _outputs: Callable[[Any], Array]  # of X: (n_samples, n_outputs)
+    _target: Labels
+    _outputs: Callable[..., Array]  # of X: (n_samples, n_outputs)
 
     def predict(self, X: ArrayLike) -> Any:
         """Predict the most probable classes.

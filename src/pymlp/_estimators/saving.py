@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import os
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sklearn
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
-from .._data.labels import Indicator, Target
-from .._files import container as _safetensors
+from .._files import container
 from .._files.values import NotDataError, encoded
+from .._fit.optimizer import Optimizer
+from .._fit.records import Records
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 
-if TYPE_CHECKING:
-    from .._fit.optimizer import Optimizer
-
 N_REPLAYED = 3  # rows
-# fitted attributes that are numbers, and what they are
-COUNTS = ("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count")
-MEASURES = ("loss_", "best_loss_", "best_validation_score_")
-RECORDS = ("loss_curve_", "validation_scores_")  # one number an epoch
 
 
 class Savable:
@@ -90,7 +84,7 @@ class Savable:
                 f"Got {optimizer!r} instead."
             )
         arrays, model = described(self, optimizer=optimizer)
-        _safetensors.write(path, arrays, {**versions(), "model": model})
+        container.write(path, arrays, {**versions(), "model": model})
 
 
 def versions() -> dict[str, str]:
@@ -125,23 +119,24 @@ def described(
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             model["members"].append(description)
         return arrays, model
-    arrays |= named(est._fitted_parameters(), "", "_")
+    network = est._network()
+    arrays |= est._fitted_parameters().to_arrays("", "_")
     if hasattr(est, "averaged_coefs_"):
-        arrays |= named(est._predictive_parameters(), "averaged_", "_")
+        arrays |= network.parameters().to_arrays("averaged_", "_")
     if hasattr(est, "_optimizer"):
-        model["optimizer"], moments = _described_optimizer(est, est._optimizer, optimizer)
+        model["optimizer"], moments = _optimizer(est, optimizer)
         arrays |= moments
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} must be finite to be saved. Got infinity or NaN.")
-    records, described_records = _described_records(est)
-    arrays |= records
-    model |= described_records
-    model["outputs"] = {"activation": est.out_activation_, **_meaning(est)}
+    counted, lists = Records.of_attributes(vars(est)).to_data()
+    arrays |= lists
+    model |= counted
+    model["outputs"] = {"activation": est.out_activation_, **est._target.to_data()}
     if "transform" in getattr(est, "_sklearn_output_config", {}):
         model["set_output"] = est._sklearn_output_config["transform"]
-    arrays["replay.X"] = replayed_rows(est._predictive_parameters())
-    arrays["replay.outputs"] = replayed(est, arrays["replay.X"])
+    arrays["replay.X"] = replayed_rows(network.parameters())
+    arrays["replay.outputs"] = network.predict(arrays["replay.X"])
     return arrays, model
 
 
@@ -160,18 +155,6 @@ def replayed_rows(weights: Parameters) -> Array:
     numbers = np.arange(1, N_REPLAYED * n + 1, dtype=np.uint64) * np.uint64(2654435769) % 2**32
     rows = numbers.reshape(N_REPLAYED, n) / 2.0**31 - 1  # Knuth's multiplicative hashing
     return rows.astype(weights.coefs[0].dtype)
-
-
-def replayed(est: Any, X: Array) -> Array:
-    """Outputs of a network: (n_samples, n_outputs)."""
-    parameters = est._predictive_parameters()
-    outputs: Array = est._computed(parameters, X, est.n_layers_ - 1, est._output())
-    return outputs
-
-
-def moment_names(k: int) -> str:
-    """Beginning of the names of an optimizer's moment."""
-    return f"optimizer.{k}."
 
 
 def _class_name(est: Any) -> str:
@@ -228,72 +211,16 @@ def _feature_names(est: Any) -> dict[str, Any]:
     return {} if names is None else {"feature_names": [str(name) for name in names]}
 
 
-def _meaning(est: Any) -> dict[str, Any]:
-    """What the outputs are: quantiles of targets, or how labels are encoded."""
-    if not hasattr(est, "classes_"):
-        return {"levels": est._levels, "is_list": est._quantiles is not None}
-    target: Target = est._target
-    kind = {"target": type(target).__name__}
-    if isinstance(target, Indicator):
-        return kind | {"is_sparse": target.is_sparse}
-    try:
-        return kind | {"classes": encoded(target.classes)}
-    except NotDataError as error:
-        raise ValueError(f"classes_ must be numbers or strings to be saved: {error}.") from error
-
-
-def named(parameters: Parameters, prefix: str, suffix: str) -> dict[str, Array]:
-    """Arrays of the parameters by their names in a file."""
-    arrays = {f"{prefix}coefs{suffix}.{k}": c for k, c in enumerate(parameters.coefs)}
-    return arrays | {
-        f"{prefix}intercepts{suffix}.{k}": b for k, b in enumerate(parameters.intercepts)
-    }
-
-
-def _described_records(est: Any) -> tuple[dict[str, Array], dict[str, Any]]:
-    """What a fit has counted and measured."""
-    measures = {name: getattr(est, name) for name in MEASURES if hasattr(est, name)}
-    description = {
-        "counts": {name: int(getattr(est, name)) for name in COUNTS if hasattr(est, name)},
-        "measures": {n: v if v is None else encoded(float(v)) for n, v in measures.items()},
-        "history": list(est.history_),  # the order of the columns
-    }
-    if hasattr(est, "_goal"):
-        description["goal"] = [*est._goal]
-    lists = {name: getattr(est, name, None) for name in RECORDS}
-    arrays = {name: _record(values, name) for name, values in lists.items() if values is not None}
-    for name, column in est.history_.items():
-        arrays[f"history_.{name}"] = _record(column, f"history_[{name!r}]")
-    return arrays, description
-
-
-def _record(values: Any, name: str) -> Array:
-    record = np.asarray(values)
-    if record.ndim != 1 or record.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be a list of numbers to be saved. Got {values!r}.")
-    return record.astype(np.float64)
-
-
-def _described_optimizer(
-    est: Any, state: Optimizer, wanted: bool | None
-) -> tuple[dict[str, Any], dict[str, Array]]:
+def _optimizer(est: Any, wanted: bool | None) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The optimizer's state; the moments, if they are wanted."""
+    state: Optimizer = est._optimizer
     if wanted is None:
         wanted = state.is_pickled or est.warm_start == "full"
     if not wanted or not state.matches(state.solver, est.coefs_):  # weights were set by hand
         state = state.without_moments()
     try:
-        rates = encoded(list(state.rates))
+        return state.to_data()
     except NotDataError:  # a function, which the parameter is no longer, or would have been refused
-        rates = encoded([est.learning_rate_init, est.learning_rate, est.power_t])
-    description = {
-        "solver": state.solver,
-        "rates": rates,
-        "learning_rate": state.learning_rate,
-        "epochs": state.epochs,
-        "steps": state.steps,
-        "is_pickled": state.is_pickled,
-    }
-    arrays: dict[str, Array] = {}
-    for k, moment in enumerate(state.moments):
-        arrays |= named(moment, moment_names(k), "")
-    return description, arrays
+        state = copy(state)
+        state.rates = est.learning_rate_init, est.learning_rate, est.power_t
+        return state.to_data()

@@ -1,60 +1,73 @@
 """A fit and its epochs as the tasks of which scikit-learn's callbacks hear."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sklearn.callback import ProgressBar
+
+from .._data.samples import Given
+from .._fit.fit import Fit
+from .._fit.observer import Observer
 from .._system.arrays import Array
-
-if TYPE_CHECKING:
-    from .base import BaseMLP
 
 EPOCH = "epoch"  # the task's name; with lbfgs an iteration
 # what scikit-learn keeps on the estimator during a fit, and tears down by
 DURING_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
-class Tasks:
+class Tasks(Observer):
     """The root task of a fit, with one child task an epoch.
 
     A task that an interrupt cuts short, or that L-BFGS begins and gives up, has no end.
 
     Parameters
     ----------
-    est : BaseMLP
-    X, y, sample_weight
-        As they were given; the callbacks may ask for them.
-    silent : bool
-        Nobody is told, as in ``partial_fit``.
+    est : MLPClassifier or MLPRegressor
+    given : Given
+        The callbacks may ask for it.
+    context : CallbackContext or None
+        The root task; None if nobody is to be told.
     """
 
-    def __init__(self, est: "BaseMLP", X: Any, y: Any, sample_weight: Any, *, silent: bool) -> None:
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._arguments = {"estimator": est, "X": X, "y": y, "metadata": metadata}
-        self._fit: Any = None if silent else est._init_callback_context(max_subtasks=est.max_iter)
-        self._heard = not silent and hasattr(est, "_skl_callbacks")
+    def __init__(self, est: Any, given: Given, context: Any) -> None:
+        metadata = None if given.weight is None else {"sample_weight": given.weight}
+        self._arguments = {"estimator": est, "X": given.X, "y": given.y, "metadata": metadata}
+        self._fit = context
         self._epoch: Any = None
+
+    @property
+    def draw_progress(self) -> bool:
+        """Tell whether one of the callbacks draws a live line of its own."""
+        callbacks = getattr(self._arguments["estimator"], "_skl_callbacks", [])
+        return any(isinstance(callback, ProgressBar) for callback in callbacks)
 
     def begin_fit(self) -> None:
         """Tell that the weights have been drawn and the epochs begin."""
-        if self._heard:
+        if self._fit is not None:
             self._tell(self._fit.call_on_fit_task_begin)
 
     def end_fit(self) -> None:
         """Tell that the estimator is fitted; it is still the callbacks' to change."""
-        if self._heard:
+        if self._fit is not None:
             self._tell(self._fit.call_on_fit_task_end)
 
-    def begin_epoch(self) -> None:
+    def begin_epoch(self, fit: Fit) -> None:  # noqa: ARG002
         """Tell that an epoch begins, unless that has been told."""
-        if self._heard and self._epoch is None:
+        if self._fit is not None and self._epoch is None:
             self._epoch = self._fit.subcontext(task_name=EPOCH)
             self._tell(self._epoch.call_on_fit_task_begin)
 
-    def end_epoch(self) -> bool:
+    def end_epoch(self, fit: Fit) -> bool:  # noqa: ARG002
         """Tell that the epoch has ended; returns whether a callback wants to stop."""
-        if not self._heard:
+        if self._fit is None:
             return False
         epoch, self._epoch = self._epoch, None
         return bool(self._tell(epoch.call_on_fit_task_end))
+
+    def stateful_callbacks(self) -> list[Any]:
+        """The fit's own copies of the callbacks that a checkpoint stores: not scikit-learn's."""
+        est = self._arguments["estimator"]
+        found = getattr(est, "_skl_callbacks", [])
+        return [callback.of_fit(est) for callback in found if hasattr(callback, "of_fit")]
 
     def _tell(self, hook: Any) -> Any:
         return hook(**self._arguments, reconstruction_attributes=self._fitted_attributes)
@@ -64,7 +77,7 @@ class Tasks:
         return copied_weights(self._arguments["estimator"])
 
 
-def copied_weights(est: "BaseMLP") -> dict[str, list[Array]]:
+def copied_weights(est: Any) -> dict[str, list[Array]]:
     """Copy an estimator's weights and their average, if there is one, by attribute."""
     names = ("coefs_", "intercepts_", "averaged_coefs_", "averaged_intercepts_")
     return {name: [a.copy() for a in getattr(est, name)] for name in names if hasattr(est, name)}

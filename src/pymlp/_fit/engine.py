@@ -1,32 +1,18 @@
 """The C++ trainer for the length of a fit, fed from and emptied into NumPy arrays."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from .._core import Trainer32, Trainer64, TrainerBf16
+from .._data.samples import Samples
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 from .optimizer import N_MOMENTS, Optimizer
 
-
-class Samples(NamedTuple):
-    """Labelled samples as the engine takes them.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix or array of shape (n_samples, n_features)
-        Real numbers of at most 64 bits, with any strides; or values of the weights' dtype with
-        sorted indices and no duplicates.
-    y : ndarray
-        int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
-        softmaxes, otherwise targets of the weights' dtype and of shape (n_samples, n_outputs).
-    weight : ndarray of shape (n_samples,) of the weights' dtype, or None
-    """
-
-    X: Any
-    y: Array
-    weight: Array | None = None
+# the trainer's names of the optimizer's moments
+MOMENTS = ("first_moments", "second_moments")
 
 
 class Engine:
@@ -43,14 +29,11 @@ class Engine:
         The moving average of the parameters, if there is one; kept like `parameters`.
     averaged_steps : int, default=0
         Mini-batches that it has followed.
-    activations : list of str
-        Of each hidden layer.
-    n_threads : int
-        0 for OpenMP's number.
     bf16 : bool, default=False
         Products read bfloat16; parameters and everything else are float32.
     **options
-        Passed on to the C++ trainer.
+        The C++ trainer's: ``activations`` of the hidden layers, ``n_threads`` (0 for OpenMP's
+        number) and so on.
     """
 
     def __init__(
@@ -60,39 +43,34 @@ class Engine:
         *,
         average: Parameters | None = None,
         averaged_steps: int = 0,
-        activations: list[str],
-        n_threads: int,
         bf16: bool = False,
         **options: Any,
     ) -> None:
         self.parameters = parameters
         self.average = average
         self.optimizer = optimizer
-        self.activations = activations
-        self.n_threads = n_threads
+        self.activations: list[str] = options["activations"]
+        self.n_threads: int = options["n_threads"]
         coefs = parameters.coefs
         single = TrainerBf16 if bf16 else Trainer32
         trainer_class = single if coefs[0].dtype == np.float32 else Trainer64
         units = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
         # full-batch gradients need no optimizer; that of plain descent has the smallest state
         solver = "sgd" if optimizer.solver == "lbfgs" else optimizer.solver
-        self._trainer = trainer_class(
-            units, activations=activations, solver=solver, n_threads=n_threads, **options
-        )
+        self._trainer = trainer_class(units, solver=solver, **options)
         self._rejected = False
         self.load(averaged_steps)
 
     def load(self, averaged_steps: int) -> None:
         """Start from what parameters, their average and the optimizer hold now."""
         trainer = self._trainer
-        trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+        trainer.load("parameters", self.parameters.coefs, self.parameters.intercepts)
         if self.average is not None:
-            trainer.load_average(self.average.coefs, self.average.intercepts)
+            trainer.load("average", self.average.coefs, self.average.intercepts)
         trainer.averaged_steps = averaged_steps
         trainer.steps = self.optimizer.steps
-        loads = (trainer.load_first_moments, trainer.load_second_moments)
-        for load, moment in zip(loads, self.optimizer.moments, strict=False):
-            load(moment.coefs, moment.intercepts)
+        for part, moment in zip(MOMENTS, self.optimizer.moments, strict=False):
+            trainer.load(part, moment.coefs, moment.intercepts)
 
     def run_epoch(
         self, samples: Samples, order: Array | None, learning_rate: float
@@ -140,19 +118,24 @@ class Engine:
 
     def moments(self) -> list[Parameters]:
         """Copy the optimizer's moments."""
+        return self._new_moments(self._trainer.store)
+
+    def _new_moments(
+        self, hand_over: Callable[[str, list[Array], list[Array]], None]
+    ) -> list[Parameters]:
+        # the old arrays may be another estimator's, or memory-mapped
         moments = [self.parameters.empty() for _ in range(N_MOMENTS[self.optimizer.solver])]
-        stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
-        for store, moment in zip(stores, moments, strict=False):
-            store(moment.coefs, moment.intercepts)
+        for part, moment in zip(MOMENTS, moments, strict=False):
+            hand_over(part, moment.coefs, moment.intercepts)
         return moments
 
     def keep(self) -> bool:
         """Write the trainer's parameters into ours, unless one of them is not finite."""
         if not self._trainer.is_finite():
             return False
-        self._trainer.store_parameters(self.parameters.coefs, self.parameters.intercepts)
+        self._trainer.store("parameters", self.parameters.coefs, self.parameters.intercepts)
         if self.average is not None:
-            self._trainer.store_average(self.average.coefs, self.average.intercepts)
+            self._trainer.store("average", self.average.coefs, self.average.intercepts)
         return True
 
     def kept(self) -> list[Parameters]:
@@ -162,11 +145,11 @@ class Engine:
     def assign(self, parameters: Parameters) -> None:
         """Go on from other parameters."""
         self.parameters.assign(parameters)
-        self._trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+        self._trainer.load("parameters", self.parameters.coefs, self.parameters.intercepts)
 
     def gradient(self, samples: Samples, at: Parameters, into: Parameters) -> float:
         """Mean loss of all samples with the penalty at given parameters, and its gradient."""
-        self._trainer.load_parameters(at.coefs, at.intercepts)
+        self._trainer.load("parameters", at.coefs, at.intercepts)
         return self._trainer.gradient(*samples, into.coefs, into.intercepts)
 
     def evaluate(self, samples: Samples, rows: Array | None = None) -> tuple[float, float]:
@@ -186,11 +169,7 @@ class Engine:
         optimizer = self.optimizer
         if optimizer.solver == "lbfgs" or self._rejected:
             return
-        # new arrays: the old ones may be another estimator's, or memory-mapped
-        moments = [self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])]
-        takes = (self._trainer.take_first_moments, self._trainer.take_second_moments)
-        for take, moment in zip(takes, moments, strict=False):
-            take(moment.coefs, moment.intercepts)
-        optimizer.moments, optimizer.steps = moments, self._trainer.steps
-        if not all(moment.is_finite() for moment in moments):
+        optimizer.moments = self._new_moments(self._trainer.take)
+        optimizer.steps = self._trainer.steps
+        if not all(moment.is_finite() for moment in optimizer.moments):
             optimizer.reset()

@@ -1,25 +1,17 @@
-"""The epochs of a fit: validation split, progress, early stopping and divergence."""
+"""The epochs of a fit by mini-batches: progress, early stopping and divergence."""
+
+from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
-from .._estimators.tasks import Tasks
-from .._network.parameters import Parameters
-from .._resume.checkpoint import Resumable
-from .._system.arrays import Array
-from .._system.messages import warn
-from .engine import Engine, Samples
-from .optimizer import Optimizer
-from .progress import Progress
-from .scoring import Validation
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
-
+from .._system.messages import say, warn
+from .fit import Fit
+from .observer import Observer
 
 NOT_FINITE = (  # in scikit-learn's words
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -27,229 +19,137 @@ NOT_FINITE = (  # in scikit-learn's words
 )
 
 
-def hold_out(est: "BaseMLP", rows: Array, train: Samples) -> list[Array]:
-    """Split the rows into training and validation rows."""
-    if est.validation_fraction == 0:
-        raise ValueError(
-            "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
-        )
-    parts: list[Array] = train_test_split(
-        rows,
-        random_state=est._random_state,
-        test_size=est.validation_fraction,
-        stratify=est._stratify(train),
-    )
-    if len(parts[1]) < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' "
-            "or the size of your dataset."
-        )
-    if train.weight is not None and not all(train.weight[part].any() for part in parts):
-        raise ValueError(
-            "Sample weights must contain at least one non-zero number, in the part held out "
-            "for validation and in the rest."
-        )
-    return parts
-
-
-def run_epochs(
-    est: "BaseMLP",
-    engine: Engine,
-    train: Samples,
-    rows: Array,
-    *,
-    validation: Validation | None,
-    best: list[Parameters] | None,
-    tasks: Tasks,
-    progress: Progress,
-    incremental: bool,
-    checkpoint: Resumable | None,
-) -> None:
-    """Train until the estimator's rules say stop, and set its fitted attributes.
+def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
+    """Train until the limits say stop.
 
     Parameters
     ----------
-    est : BaseMLP
-    engine : Engine
-    train : Samples
-    rows : ndarray of shape (n,)
-        Rows of ``train`` that are trained on.
-    validation : Validation or None
-        Evaluated after each epoch.
-    best : list of Parameters or None
-        Where early stopping keeps the best weights, and their average; None without it.
-    tasks : Tasks
-        Told of each epoch's beginning and end; may stop the training.
-    progress : Progress
-        Told of each epoch.
-    incremental : bool
-        One epoch only, as partial_fit does.
-    checkpoint : Resumable or None
-        Told of each epoch; may have brought the estimator to the end of some.
+    fit : Fit
+        May have been restored to the end of an epoch.
+    observers : sequence of Observer
+        Told of each epoch, in this order.
     """
-    if checkpoint is not None and checkpoint.has_ended:
-        return
-    optimizer = engine.optimizer
-    # a schedule is planned over all epochs of a fit, and of those before it that it goes on from
-    n_epochs = est.max_iter
-    if not incremental:
-        n_epochs += optimizer.epochs - est.n_iter_
-    for _ in range(est.n_iter_, 1 if incremental else est.max_iter):
+    records, limits, optimizer = fit.records, fit.limits, fit.engine.optimizer
+    for _ in range(records.n_iter, limits.max_iter):
+        if fit.has_ended:
+            return
         start = time.perf_counter()
-        if est.shuffle:
-            rows = est._random_state.permutation(rows)  # draws what scikit-learn's shuffle draws
-        tasks.begin_epoch()
-        learning_rate = optimizer.begin_epoch(n_epochs)
-        loss, accuracy = engine.run_epoch(train, rows, learning_rate)
-        epoch = _measured(est, engine, validation, loss, accuracy)
-        epoch |= {"learning_rate": learning_rate, "seconds": time.perf_counter() - start}
-        epoch |= engine.monitored() if est.monitor_gradients else {}
-
-        counted = {"loss_": loss, "t_": est.t_ + len(rows)}
-        if est.ema_decay is not None:
-            counted["n_averaged_"] = engine.averaged_steps
-        est.loss_curve_.append(loss)
-        if best is None:
-            counted |= _follow_loss(est, loss)
-        else:
-            counted |= _follow_validation(est, epoch, engine, best)
-        if optimizer.rises(n_epochs):
-            counted["_no_improvement_count"] = 0  # little can be seen of steps still small
-        count_epoch(est, epoch, counted)
-        progress.report(epoch)
-        optimizer.end_epoch(est.t_)
-        stopped = tasks.end_epoch()
-        if not np.isfinite(est.loss_):
-            _report_divergence(est, learning_rate)
+        if fit.shuffle:
+            # draws what scikit-learn's shuffle draws
+            fit.rows = fit.random_state.permutation(fit.rows)
+        for observer in observers:
+            observer.begin_epoch(fit)
+        rate = optimizer.begin_epoch(limits.n_planned)
+        loss, accuracy = fit.engine.run_epoch(fit.train, fit.rows, rate)
+        row = _measured(fit, loss, accuracy)
+        row |= {"learning_rate": rate, "seconds": time.perf_counter() - start}
+        row |= fit.engine.monitored() if fit.monitors else {}
+        counted = {"loss": loss, "t": records.t + len(fit.rows)}
+        counted |= _compared(fit, row)
+        if optimizer.rises(limits.n_planned):
+            counted["no_improvement_count"] = 0  # little can be seen of steps still small
+        records.count(row, counted)
+        optimizer.end_epoch(records.t)
+        stopped = [observer.end_epoch(fit) for observer in observers]
+        if not np.isfinite(loss):
+            _report_divergence(fit, rate)
             return
-        stopped = stopped or _wants_to_stop(est, optimizer)
-        if checkpoint is not None:
-            checkpoint.end_epoch(est, engine, rows, best, has_ended=stopped)
-        if stopped:
-            return
-    if not incremental:
+        fit.has_ended = any(stopped) or _has_stalled(fit)
+        for observer in observers:
+            observer.settle_epoch(fit)
+    if limits.warns and not fit.has_ended:
         warn(
-            f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the "
+            f"Stochastic Optimizer: Maximum iterations ({limits.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
         )
 
 
-def _measured(
-    est: "BaseMLP", engine: Engine, validation: Validation | None, loss: float, accuracy: float
-) -> dict[str, float]:
+def _measured(fit: Fit, loss: float, accuracy: float) -> dict[str, float]:
     """Losses and scores of the epoch that has ended."""
-    epoch = {"loss": loss, **est._training_metrics(accuracy)}
-    if validation is not None:
-        epoch |= validation.metrics(est, engine, loss)
+    row = {"loss": loss, **fit.target.training_metrics(accuracy)}
+    if fit.validation is not None:
+        row |= fit.validation.metrics(fit.engine, loss)
     if not np.isfinite(loss):  # the weights kept are not those that were measured
-        epoch = dict.fromkeys(epoch, np.nan) | {"loss": loss}
-    return epoch
+        row = dict.fromkeys(row, np.nan) | {"loss": loss}
+    return row
 
 
-def _wants_to_stop(est: "BaseMLP", optimizer: Optimizer) -> bool:
-    """Tell whether there was no progress for too long; the optimizer may ask for patience."""
-    if est._no_improvement_count <= est.n_iter_no_change:
-        return False
-    message = (
-        f"{_what_is_followed(est)} did not improve more than tol={est.tol:f} for "
-        f"{est.n_iter_no_change} consecutive epochs."
-    )
-    stops = optimizer.wants_to_stop(message, bool(est.verbose))
-    if not stops:
-        est._no_improvement_count = 0
-    return stops
+def _compared(fit: Fit, row: dict[str, float]) -> dict[str, Any]:
+    """Compare an epoch with the best one; returns the records that change when it is counted."""
+    records, loss = fit.records, row["loss"]
+    counted: dict[str, Any] = {}
+    if fit.engine.average is not None:
+        counted["n_averaged"] = fit.engine.averaged_steps
+    assert records.loss_curve is not None
+    records.loss_curve.append(loss)
+    return counted | (_of_loss(fit, loss) if fit.best is None else _of_validation(fit, row))
 
 
-def _what_is_followed(est: "BaseMLP") -> str:
-    if not est._stops_early():
-        return "Training loss"
-    return "Validation score" if est._goal.sign > 0 else "Validation loss"
-
-
-def count_epoch(est: "BaseMLP", epoch: dict[str, float], counted: dict[str, Any]) -> None:
-    """Add a row to ``history_``, nan where an epoch had no such value, and count the epoch.
-
-    Parameters
-    ----------
-    est : BaseMLP
-    epoch : dict of str to float
-        The row.
-    counted : dict of str to any
-        Attributes that change with it.
-    """
-    before = max((len(column) for column in est.history_.values()), default=0)
-    for name in est.history_ | epoch:
-        column = est.history_.setdefault(name, [np.nan] * before)
-        column.append(epoch.get(name, np.nan))
-    # at once, whenever an interrupt comes; `drop_uncounted` mends the lists
-    est.__dict__.update(counted | {"n_iter_": est.n_iter_ + 1})
-
-
-def record_lengths(est: "BaseMLP") -> list[int]:
-    """Epochs before this fit in each of its records, of which it has counted ``n_iter_``."""
-    return [
-        max((len(column) for column in _columns(record)), default=est.n_iter_) - est.n_iter_
-        for record in _records(est)
-    ]
-
-
-def drop_uncounted(est: "BaseMLP", lengths: list[int]) -> None:
-    """Drop from the records what an interrupt kept from being counted."""
-    for record, before in zip(_records(est), lengths, strict=True):
-        for column in _columns(record):
-            del column[before + est.n_iter_ :]
-
-
-def _records(est: "BaseMLP") -> list[Any]:
-    return [est.history_, getattr(est, "loss_curve_", []), getattr(est, "validation_scores_", [])]
-
-
-def _columns(record: Any) -> list[list[float]]:
-    return list(record.values()) if isinstance(record, dict) else [record or []]
-
-
-def _follow_loss(est: "BaseMLP", loss: float) -> dict[str, Any]:
+def _of_loss(fit: Fit, loss: float) -> dict[str, Any]:
     """Count epochs whose loss is not better than the best by ``tol``."""
-    assert est.best_loss_ is not None
-    stalled = loss > est.best_loss_ - est.tol
+    records = fit.records
+    assert records.best_loss is not None
+    stalled = loss > records.best_loss - fit.limits.tol
     return {
-        "_no_improvement_count": est._no_improvement_count + 1 if stalled else 0,
-        "best_loss_": min(est.best_loss_, loss),
+        "no_improvement_count": records.no_improvement_count + 1 if stalled else 0,
+        "best_loss": min(records.best_loss, loss),
     }
 
 
-def _follow_validation(
-    est: "BaseMLP", epoch: dict[str, float], engine: Engine, best: list[Parameters]
-) -> dict[str, Any]:
+def _of_validation(fit: Fit, row: dict[str, float]) -> dict[str, Any]:
     """Count epochs that are not better than the best by ``tol``; keep the best weights."""
-    assert est.validation_scores_ is not None
-    assert est.best_validation_score_ is not None
-    column, sign = est._goal
-    value = epoch[column]
-    est.validation_scores_.append(value)
-    if np.isnan(value) and np.isfinite(epoch["loss"]) and est.n_iter_ == 0:
+    records = fit.records
+    assert records.goal is not None
+    assert records.validation_scores is not None
+    assert records.best_validation_score is not None
+    assert fit.best is not None
+    column, sign = records.goal
+    value, best = row[column], records.best_validation_score
+    records.validation_scores.append(value)
+    if np.isnan(value) and np.isfinite(row["loss"]) and records.n_iter == 0:
         raise ValueError(
             f"Early stopping follows '{column}', which is nan on the validation set: it may hold "
             "too few samples or only one class. Use another validation set or another scoring."
         )
     # nan is no progress
-    stalled = not sign * value >= sign * est.best_validation_score_ + est.tol
+    stalled = not sign * value >= sign * best + fit.limits.tol
     counted: dict[str, Any] = {
-        "_no_improvement_count": est._no_improvement_count + 1 if stalled else 0
+        "no_improvement_count": records.no_improvement_count + 1 if stalled else 0
     }
-    if sign * value > sign * est.best_validation_score_:
-        counted["best_validation_score_"] = value
-        counted["best_epoch_"] = 1 + len(est.history_.get("loss", []))
-        best[:] = [current.copy() for current in engine.kept()]
+    if sign * value > sign * best:
+        counted["best_validation_score"] = value
+        counted["best_epoch"] = 1 + len(records.history.get("loss", []))
+        fit.best[:] = [current.copy() for current in fit.engine.kept()]
     return counted
 
 
-def _report_divergence(est: "BaseMLP", learning_rate: float) -> None:
-    reason = (
-        f"the loss of epoch {est.n_iter_} is {est.loss_} at a learning rate of {learning_rate:g}"
-    )
-    if est.n_iter_ == 1:
+def _has_stalled(fit: Fit) -> bool:
+    """Tell whether there was no progress for too long; the optimizer may ask for patience."""
+    records, limits = fit.records, fit.limits
+    if records.no_improvement_count <= limits.n_iter_no_change:
+        return False
+    stops, verdict = fit.engine.optimizer.give_up()
+    if limits.verbose:
+        say(
+            f"{_what_is_followed(fit)} did not improve more than tol={limits.tol:f} for "
+            f"{limits.n_iter_no_change} consecutive epochs. {verdict}"
+        )
+    if not stops:
+        records.no_improvement_count = 0
+    return stops
+
+
+def _what_is_followed(fit: Fit) -> str:
+    if fit.best is None or fit.records.goal is None:
+        return "Training loss"
+    return "Validation score" if fit.records.goal.sign > 0 else "Validation loss"
+
+
+def _report_divergence(fit: Fit, learning_rate: float) -> None:
+    n_iter, loss = fit.records.n_iter, fit.records.loss
+    reason = f"the loss of epoch {n_iter} is {loss} at a learning rate of {learning_rate:g}"
+    if n_iter == 1:
         raise ValueError(f"{NOT_FINITE} In detail: {reason}.")
     warn(
         f"Training diverged and was stopped: {reason}. The weights of the last finite epoch are "

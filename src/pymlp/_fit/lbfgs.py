@@ -1,24 +1,21 @@
 """Full-batch training with SciPy's L-BFGS-B."""
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from .._estimators.tasks import Tasks
+from .._data.samples import Samples
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 from .._system.messages import warn
 from .._system.threads import one_blas_thread
-from .engine import Engine, Samples
-from .epochs import NOT_FINITE, count_epoch
-from .progress import Progress
-from .scoring import Validation
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
+from .engine import Engine
+from .epochs import NOT_FINITE
+from .fit import Fit
+from .observer import Observer
 
 
 class Objective:
@@ -60,47 +57,32 @@ def unpack(packed: Array, like: Parameters) -> Parameters:
     return Parameters(parts[: len(like.coefs)], parts[len(like.coefs) :])
 
 
-def run_lbfgs(
-    est: "BaseMLP",
-    engine: Engine,
-    train: Samples,
-    validation: Validation | None,
-    *,
-    tasks: Tasks,
-    progress: Progress,
-) -> None:
-    """Minimize the loss of all samples and set the estimator's fitted attributes.
+def run_lbfgs(fit: Fit, observers: Sequence[Observer]) -> None:
+    """Minimize the loss of all samples.
 
     Parameters
     ----------
-    est : BaseMLP
-    engine : Engine
-        Its parameters hold the start, and in the end the solution.
-    train : Samples
-    validation : Validation or None
-        Evaluated after each iteration.
-    tasks : Tasks
-        Told of each iteration's beginning and end; may stop the training.
-    progress : Progress
+    fit : Fit
+        The engine's parameters hold the start, and in the end the solution.
+    observers : sequence of Observer
         Told of each iteration.
     """
-    objective = Objective(engine, train)
-    stopped = False
+    engine, records, limits = fit.engine, fit.records, fit.limits
+    objective = Objective(engine, fit.train)
 
     def loss_and_gradient(packed: Array) -> tuple[float, Array]:
-        tasks.begin_epoch()  # an iteration begins with the first point that it tries
+        for observer in observers:
+            observer.begin_epoch(fit)  # an iteration begins with the first point that it tries
         return objective(packed)
 
     def end_iteration(intermediate_result: OptimizeResult) -> None:
         engine.assign(unpack(intermediate_result.x, engine.parameters))
         loss = float(intermediate_result.fun)
-        metrics = validation.metrics(est, engine, loss) if validation else {}
-        epoch = {"loss": loss, **metrics}
-        count_epoch(est, epoch, {"loss_": loss})
-        progress.report(epoch)
-        nonlocal stopped
-        stopped = tasks.end_epoch()
-        if stopped:
+        metrics = fit.validation.metrics(engine, loss) if fit.validation else {}
+        records.count({"loss": loss, **metrics}, {"loss": loss})
+        stopped = [observer.end_epoch(fit) for observer in observers]
+        fit.has_ended = any(stopped)
+        if fit.has_ended:
             raise StopIteration
 
     resolution = np.finfo(engine.parameters.coefs[0].dtype).eps
@@ -113,17 +95,17 @@ def run_lbfgs(
             jac=True,
             callback=end_iteration,
             options={
-                "maxfun": est.max_fun,
-                "maxiter": est.max_iter,
-                "gtol": est.tol,
+                "maxfun": limits.max_fun,
+                "maxiter": limits.max_iter,
+                "gtol": limits.tol,
                 # SciPy's default unless the loss cannot be told apart that finely (float32)
                 "ftol": max(2.220446049250313e-09, float(resolution)),
             },
         )
-    if not stopped and result.status != 0:
-        warn(_not_converged(result, est.max_iter), ConvergenceWarning)
-    est.loss_ = float(result.fun)
-    if not np.isfinite(result.x).all() or not np.isfinite(est.loss_):
+    if not fit.has_ended and result.status != 0:
+        warn(_not_converged(result, limits.max_iter), ConvergenceWarning)
+    records.loss = float(result.fun)
+    if not np.isfinite(result.x).all() or not np.isfinite(records.loss):
         raise ValueError(NOT_FINITE)
     engine.assign(unpack(result.x, engine.parameters))
 

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from .. import schedules
+from .._files.values import decoded, encoded
 from .._network.parameters import Parameters
 from .._system.arrays import Array
-from .._system.messages import say
 
 # arrays of the weights' shapes that a solver keeps between steps
 N_MOMENTS = {
@@ -150,18 +151,103 @@ class Optimizer:
             rule = f"learning_rate='invscaling' with power_t={self.power_t!r} must give"
             self.learning_rate = _checked(rate, rule, f" for epoch {self.epochs}")
 
-    def wants_to_stop(self, message: str, verbose: bool) -> bool:
-        """Answer a lack of progress: stop, or with 'adaptive' go on at a fifth of the rate."""
-        adaptive = self.solver == "sgd" and self.rule == "adaptive"
-        stop = not adaptive or self.learning_rate <= 1e-6
-        if stop:
-            verdict = "Learning rate too small. Stopping." if adaptive else "Stopping."
-        else:
-            self.learning_rate /= 5.0
-            verdict = f"Setting learning rate to {self.learning_rate:f}"
-        if verbose:
-            say(f"{message} {verdict}")
-        return stop
+    def give_up(self) -> tuple[bool, str]:
+        """Answer a lack of progress: stop, or with 'adaptive' go on at a fifth of the rate.
+
+        Returns
+        -------
+        stops : bool
+        verdict : str
+            In scikit-learn's words.
+        """
+        if self.solver != "sgd" or self.rule != "adaptive":
+            return True, "Stopping."
+        if self.learning_rate <= 1e-6:
+            return True, "Learning rate too small. Stopping."
+        self.learning_rate /= 5.0
+        return False, f"Setting learning rate to {self.learning_rate:f}"
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def to_data(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Tell all as JSON and arrays; `from_data` is the way back.
+
+        Raises
+        ------
+        NotDataError
+            If the learning rate is a function.
+        """
+        data = _Data(
+            self.solver,
+            encoded(list(self.rates)),
+            self.learning_rate,
+            self.epochs,
+            self.steps,
+            self.is_pickled,
+        )
+        arrays: dict[str, Array] = {}
+        for k, moment in enumerate(self.moments):
+            arrays |= moment.to_arrays(_prefix(k))
+        return data._asdict(), arrays
+
+    @classmethod
+    def from_data(
+        cls,
+        data: dict[str, Any],
+        arrays: dict[str, Array],
+        weights: Parameters,
+        constraints: dict[str, Any],
+    ) -> "Optimizer":
+        """Read what `to_data` has told, which may be anybody's; the arrays are taken out.
+
+        Parameters
+        ----------
+        data : dict
+        arrays : dict of str to ndarray
+        weights : Parameters
+            Of whose shapes moments must be.
+        constraints : dict of str to list
+            What scikit-learn's validation is to ask of the rates and the solver.
+        """
+        found = _Data(**data)
+        first, rule, power_t = decoded(found.rates)
+        given = {"solver": found.solver, "learning_rate_init": first, "learning_rate": rule}
+        given["power_t"] = power_t
+        constraints = {name: constraints[name] for name in given}
+        validate_parameter_constraints(constraints, given, caller_name="the optimizer")
+        rate = found.learning_rate
+        if not (type(rate) is float and 0 < rate < np.inf):
+            raise ValueError(f"its optimizer has the learning rate {rate!r}")
+        for name, count in (("epochs", found.epochs), ("steps", found.steps)):
+            if type(count) is not int or not 0 <= count < 2**53:
+                raise ValueError(f"its optimizer counts {name}: {count!r}")
+        if type(found.is_pickled) is not bool:
+            raise ValueError(f"it holds {found.is_pickled!r} where there should be bool")
+        optimizer = cls(found.solver, first, rule, power_t)
+        optimizer.learning_rate, optimizer.is_pickled = rate, found.is_pickled
+        optimizer.epochs, optimizer.steps = found.epochs, found.steps
+        if _prefix(0) + "coefs.0" in arrays:
+            n_moments = N_MOMENTS.get(optimizer.solver, 0)
+            optimizer.moments = [
+                Parameters.from_arrays(arrays, _prefix(k), like=weights) for k in range(n_moments)
+            ]
+        return optimizer
+
+
+class _Data(NamedTuple):
+    """What a file holds of an optimizer, beside its moments."""
+
+    solver: Any
+    rates: Any
+    learning_rate: Any
+    epochs: Any
+    steps: Any
+    is_pickled: Any
+
+
+def _prefix(k: int) -> str:
+    """Beginning of the names of a moment's arrays."""
+    return f"optimizer.{k}."
 
 
 def _checked(rate: Any, rule: str, of_epoch: str) -> float:
@@ -172,12 +258,3 @@ def _checked(rate: Any, rule: str, of_epoch: str) -> float:
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{rule} a finite number > 0. Got {rate!r}{of_epoch} instead.")
     return value
-
-
-def is_stochastic(estimator: Any) -> bool:
-    """Tell whether the solver works by mini-batches, as partial_fit needs."""
-    if estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
-    return True

@@ -2,143 +2,91 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
-import threading
 import time
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Self
 
-from sklearn.callback import ProgressBar
-
+from .._system.live import live_line
 from .._system.messages import say
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress as LiveLine
-    from rich.progress import ProgressColumn
-
-    from .._estimators.base import BaseMLP
-
-BAR_WIDTH = 20
-NARROW = 110  # columns of a terminal below which the numbers need the bar's place
+from .fit import Fit
+from .observer import Observer
 
 
-class Progress:
-    """Tells how a fit goes on if its estimator is verbose; a context manager around the epochs.
+@dataclass
+class Progress(Observer):
+    """Tells how a fit goes on; a context manager around the epochs.
 
     With rich, on a terminal or in a notebook it is a live line, of which the last state stays.
-    Otherwise, and where another live display is on already, each epoch prints a line that begins
-    with scikit-learn's words.
+    Otherwise, and where another live display is on already, each epoch prints a line: without a
+    validation set scikit-learn's, which scripts read, and with one more behind its words.
 
     Parameters
     ----------
-    est : BaseMLP
-    incremental : bool
-        One epoch only, as ``partial_fit`` does: a plain line without the time left.
+    unit : {'epoch', 'iteration'}
+    n_epochs : int
+        So many at most. If it is one, as in ``partial_fit``, no line is live.
+    verbose : bool or int
+        Whether anything is told.
+    first : int, default=0
+        Epochs done before, of a resumed fit.
+    may_be_live : bool, default=True
     """
 
-    def __init__(self, est: BaseMLP, *, incremental: bool) -> None:
-        self._est = est
-        self._unit = "iteration" if est.solver == "lbfgs" else "epoch"
-        self._n_epochs = 1 if incremental else est.max_iter
-        self._live: LiveLine | None = None
-        self._start = 0.0
-        self._first = 0
-        self._first_rate: float | None = None
-        self._values: dict[str, float] = {}
+    unit: str
+    n_epochs: int
+    _: KW_ONLY
+    verbose: bool | int
+    first: int = 0
+    may_be_live: bool = True
 
     def __enter__(self) -> Self:
         self._start = time.perf_counter()
-        self._first = self._est.n_iter_  # of a resumed fit
-        if self._est.verbose and self._n_epochs > 1:
-            self._live = _live_line(self._est, f"{self._unit} 0/{self._n_epochs}")
+        self._first_rate: float | None = None
+        self._n, self._values = self.first, dict[str, float]()
+        is_live = self.verbose and self.n_epochs > 1 and self.may_be_live
+        self._live = live_line(self.n_epochs) if is_live else None
+        self._show()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live is None:
-            return
-        taken = f"in {_duration(time.perf_counter() - self._start)}"
-        self._show(self._est.n_iter_, taken, refresh=True)  # in a notebook stopping does not draw
-        self._live.stop()
+        # in a notebook stopping does not draw
+        self._show(f"in {_duration(time.perf_counter() - self._start)}", refresh=True)
+        if self._live is not None:
+            self._live.stop()
 
-    def report(self, epoch: dict[str, float]) -> None:
-        """Tell an epoch's row of ``history_``: losses, scores, and a learning rate that changes."""
-        if not self._est.verbose:
-            return
+    def end_epoch(self, fit: Fit) -> bool:
+        """Tell of an epoch's losses, scores and a learning rate that changes."""
+        if self.verbose:
+            self.report(fit.records.n_iter, fit.records.row)
+        return False
+
+    def report(self, n: int, epoch: dict[str, float]) -> None:
+        """Tell of the n-th epoch."""
         rate = epoch.get("learning_rate")
         self._first_rate = self._first_rate or rate
-        self._values = {
-            name: value
-            for name, value in epoch.items()
-            if name.startswith("val_") or (name == "learning_rate" and rate != self._first_rate)
-        }
-        n = self._est.n_iter_
-        left = (time.perf_counter() - self._start) * (self._n_epochs - n) / (n - self._first)
+        scores = {name: value for name, value in epoch.items() if name.startswith("val_")}
+        changed = {} if rate is None or rate == self._first_rate else {"learning_rate": rate}
+        self._n, self._values = n, {"loss": epoch["loss"], **changed, **scores}
+        left = (time.perf_counter() - self._start) * (self.n_epochs - n) / (n - self.first)
         if self._live is not None:
-            self._show(n, f"max {_duration(left)} left")
+            self._show(f"max {_duration(left)} left")
             return
-        parts = [f"Iteration {n}, loss = {self._est.loss_:.8f}"]
-        parts += [f"{name} = {value:.6g}" for name, value in self._values.items()]
-        if n < self._n_epochs:  # no more than that: early stopping or `tol` may end the fit
-            parts.append(f"at most {_duration(left)} left")
+        parts = [f"Iteration {n}, loss = {epoch['loss']:.8f}"]
+        if scores:
+            parts += [f"{name} = {value:.6g}" for name, value in (scores | changed).items()]
+            if n < self.n_epochs:  # no more than that: early stopping or `tol` may end the fit
+                parts.append(f"at most {_duration(left)} left")
+        elif self.unit == "iteration":
+            return  # scikit-learn's lbfgs is silent
         say(", ".join(parts))
 
-    def _show(self, n: int, end: str, *, refresh: bool = False) -> None:
-        """Bring the live line to the state after n epochs."""
-        assert self._live is not None
-        parts = [f"{self._unit} {n}/{self._n_epochs}"]
-        if n > 0:
-            values = {"loss": self._est.loss_, **self._values}
-            parts += [f"{name} {value:#.4g}" for name, value in values.items()]
-        text = "  ".join([*parts, end])
-        self._live.update(self._live.task_ids[0], completed=n, description=text, refresh=refresh)
-
-
-def _live_line(est: BaseMLP, text: str) -> LiveLine | None:
-    """Start a live line; None where there cannot be one."""
-    try:
-        import rich
-        from rich.errors import LiveError
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as LiveLine
-        from rich.table import Column
-    except ImportError:
-        return None
-    console = rich.get_console()
-    if not _may_be_live(est, console):
-        return None
-    # too long a line is broken rather than cut
-    columns: list[ProgressColumn] = [TextColumn("{task.description}", table_column=Column())]
-    if console.width >= NARROW:
-        columns.insert(0, BarColumn(BAR_WIDTH))
-    # few refreshes: drawing takes time from the threads that train
-    line = LiveLine(*columns, console=console, refresh_per_second=4)
-    line.add_task(text, total=est.max_iter)
-    try:
-        line.start()
-    except LiveError:  # one is on already
-        return None
-    return line
-
-
-def _may_be_live(est: BaseMLP, console: Console) -> bool:
-    from rich.file_proxy import FileProxy
-
-    # fits of a parallel search or an ensemble would draw over each other
-    beside_others = (
-        multiprocessing.parent_process() is not None
-        or threading.current_thread() is not threading.main_thread()
-    )
-    # a live display stands in for stdout while it is on; a console has room for one
-    if beside_others or isinstance(sys.stdout, FileProxy):
-        return False
-    if any(isinstance(callback, ProgressBar) for callback in getattr(est, "_skl_callbacks", [])):
-        return False  # it draws a line of its own
-    if console.is_jupyter:
-        return find_spec("ipywidgets") is not None  # rich needs it there
-    isatty = getattr(sys.stdout, "isatty", None)  # not everything that replaces stdout has it
-    return isatty is not None and isatty() and console.is_interactive
+    def _show(self, *end: str, refresh: bool = False) -> None:
+        """Bring the live line, if there is one, to the present state."""
+        if self._live is None:
+            return
+        values = [f"{name} {value:#.4g}" for name, value in self._values.items()]
+        words = [f"{self.unit} {self._n}/{self.n_epochs}", *values, *end]
+        self._live.show(words, self._n, refresh=refresh)
 
 
 def _duration(seconds: float) -> str:

@@ -1,46 +1,35 @@
-"""What is measured on the validation set after each epoch, and what early stopping follows."""
+"""What is measured on the validation set after each epoch."""
+
+from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils import _safe_indexing
+from sklearn.model_selection import train_test_split
 
+from .._data.samples import Given, Samples
+from .._data.targets import Target
 from .._system.arrays import Array
-from .engine import Engine, Samples
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
+from .engine import Engine
 
 
-class Goal(NamedTuple):
-    """What decides whether training goes on: a column of ``history_``.
+class Score(NamedTuple):
+    """A scorer of the estimator's user, and what it is asked.
 
     Parameters
     ----------
     column : str
-    sign : {1, -1}
-        1 if more of it is better, -1 if less.
+        Its name in ``history_``.
+    compute : callable
+        Returns the score of the present network.
     """
 
     column: str
-    sign: int
-
-
-def goal(est: "BaseMLP") -> Goal:
-    """Find what an estimator's fit follows."""
-    if not est._stops_early():
-        return Goal("loss", -1)
-    if est.scoring is None:
-        return Goal(est._score_column(), 1)
-    if est.scoring == "loss":
-        return Goal("val_loss", -1)
-    return Goal(_scorer_column(est), 1)
-
-
-def _scorer_column(est: "BaseMLP") -> str:
-    return f"val_{est.scoring}" if isinstance(est.scoring, str) else "val_score"
+    compute: Callable[[], float]
 
 
 class Validation(NamedTuple):
@@ -50,48 +39,98 @@ class Validation(NamedTuple):
     ----------
     samples : Samples
         For the engine.
-    X, y
-        As they were given, for a scorer.
+    target : Target
+        What the outputs mean.
     rows : int64 ndarray of shape (n,) or None, default=None
         Which of the samples make up the set, if not all.
+    score : Score or None, default=None
     """
 
     samples: Samples
-    X: Any
-    y: Any
+    target: Target
     rows: Array | None = None
+    score: Score | None = None
 
-    @classmethod
-    def held_out(cls, est: "BaseMLP", train: Samples, X: Any, y: Any, rows: Array) -> "Validation":
-        """Name some rows of the training set; only for a scorer of its own are they copied."""
-        if _has_scorer(est):
-            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-        return cls(train, X, y, rows)
-
-    def metrics(self, est: "BaseMLP", engine: Engine, loss: float) -> dict[str, float]:
+    def metrics(self, engine: Engine, loss: float) -> dict[str, float]:
         """Compute the columns of ``history_`` for the present network.
 
         Parameters
         ----------
-        est : BaseMLP
-            Its weights are those of ``engine.parameters``.
         engine : Engine
         loss : float
             Of the training set; if it is not finite, a scorer is not asked.
         """
-        values = est._validation_metrics(engine, self.samples, self.rows)
-        if _has_scorer(est):
-            score = self._score(est) if np.isfinite(loss) else np.nan
-            values[_scorer_column(est)] = score
+        values = self.target.validation_metrics(engine, self.samples, self.rows)
+        if self.score is not None:
+            column, compute = self.score
+            values[column] = compute() if np.isfinite(loss) else np.nan
         return values
 
-    def _score(self, est: "BaseMLP") -> float:
-        scorer = check_scoring(est, scoring=est.scoring)
-        weight = self.samples.weight
-        if weight is not None and self.rows is not None:
-            weight = weight[self.rows]
-        weighs = weight is not None and _takes_weights(scorer)
-        score = scorer(est, self.X, self.y, **({"sample_weight": weight} if weighs else {}))
+
+def hold_out(
+    rows: Array,
+    weights: tuple[Array | None, Array | None],
+    strata: Array | None,
+    fraction: float,
+    random_state: np.random.RandomState,
+) -> tuple[Array, Array]:
+    """Split the rows into training and validation rows, as scikit-learn draws them.
+
+    Where that leaves all weight to one of the two, as it may with a bootstrap of few rows, both
+    are drawn again: as large as before, with their shares of the rows that weigh something.
+
+    Parameters
+    ----------
+    rows : int64 ndarray of shape (n_samples,)
+    weights : pair of ndarray of shape (n_samples,) or None
+        What rows weigh in training, and in validation.
+    strata : ndarray or None
+    fraction : float
+    random_state : RandomState
+    """
+    if fraction == 0:
+        raise ValueError(
+            "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
+        )
+    kept, held_out = train_test_split(
+        rows, random_state=random_state, test_size=fraction, stratify=strata
+    )
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' "
+            "or the size of your dataset."
+        )
+    trains, validates = (
+        np.ones(len(rows), bool) if w is None else w >= np.finfo(w.dtype).tiny for w in weights
+    )
+    if trains[kept].any() and validates[held_out].any():
+        return kept, held_out
+    stays = random_state.choice(rows[trains])
+    others = random_state.permutation(rows[rows != stays])
+    heavy, light = others[validates[others]], others[~validates[others]]
+    n = math.ceil(fraction * len(heavy))
+    if n == 0:
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number, in the part held out "
+            "for validation and in the rest."
+        )
+    held_out = np.concatenate([heavy[:n], light, heavy[n:]])[: len(held_out)]
+    return np.setdiff1d(rows, held_out), held_out
+
+
+def scoring_column(scoring: Any) -> str:
+    """Name in ``history_`` of a scorer's score."""
+    return f"val_{scoring}" if isinstance(scoring, str) else "val_score"
+
+
+def score_of(estimator: Any, scoring: Any, given: Given) -> Score:
+    """Make up the question that a scorer answers of an estimator that is being fitted."""
+
+    def compute() -> float:
+        scorer = check_scoring(estimator, scoring=scoring)
+        weighs = given.weight is not None and _takes_weights(scorer)
+        weight = {"sample_weight": given.weight} if weighs else {}
+        score = scorer(estimator, given.X, given.y, **weight)
         try:
             return float(score)
         except (TypeError, ValueError):
@@ -99,12 +138,10 @@ class Validation(NamedTuple):
                 f"The callable 'scoring' must return a number. Got {score!r} instead."
             ) from None
 
+    return Score(scoring_column(scoring), compute)
+
 
 def _takes_weights(scorer: Any) -> bool:
     """Tell whether a scorer, or the metric that it was made of, knows sample weights."""
     function = getattr(scorer, "_score_func", scorer)
     return "sample_weight" in inspect.signature(function).parameters
-
-
-def _has_scorer(est: "BaseMLP") -> bool:
-    return est.scoring is not None and est.scoring != "loss"

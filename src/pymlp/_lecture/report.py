@@ -6,8 +6,10 @@ import base64
 import io
 import platform
 import tempfile
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -15,34 +17,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from .. import __version__
+from .._files.replace import replace_file
 from .._system.config import show_config
+from .._system.tables import html_table
 from ..plotting import HistoryDisplay, WeightsDisplay
-from . import job as _lecture
+from .job import Job, Result
+from .table import cells, describe, notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from matplotlib.figure import Figure
 
 MOST_FILTERS = 50  # units whose weights one picture shows
 N_MISTAKES = 20  # images shown of those that the best network gets wrong
+A_ROW = 5
 
 
 def prepare(folder: Path) -> Path:
     """Make the folder and find out, before hours of training, whether a page can be written.
 
-    Returns
-    -------
-    Path
-        The page's.
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    OSError
-        If the folder cannot be made or written to.
+    Returns the page's path; raises ImportError without matplotlib, OSError for such a folder.
     """
     import matplotlib  # noqa: F401
 
@@ -51,50 +44,40 @@ def prepare(folder: Path) -> Path:
     return folder / "report.html"
 
 
-def write(page: Path, job: _lecture.Job, results: Sequence[_lecture.Result]) -> None:
+def write(page: Path, job: Job, results: Sequence[Result]) -> None:
     """Write the page about the networks that have been trained."""
-    header, *rows = _lecture.cells(job, results)
+    header, rows = cells(job, results)
     best = max(results, key=lambda result: result.ours.accuracy)
     template = Template(resources.files(__package__).joinpath("report.html").read_text("utf-8"))
     wrong = "misclassified images, those first of which it was surest"
     text = template.substitute(
         title=f"pymlp: five networks on {escape(job.split.title)}",
-        description="<br>".join(map(escape, _lecture.describe(job).splitlines())),
-        results=_table(rows, header),
-        notes="".join(f'<p class="note">{escape(n)}</p>' for n in _lecture.notes(job, results)),
+        description="<br>".join(map(escape, describe(job).splitlines())),
+        results=html_table(header, rows),
+        notes="".join(f'<p class="note">{escape(n)}</p>' for n in notes(job, results)),
         curves="".join(_picture(_curves(r), f"{r.architecture}: by epoch") for r in results),
         filters="".join(_picture(_filters(job, r), r.architecture) for r in _shallowest(results)),
         best=f"{escape(best.architecture)} has the best accuracy on the test set: "
         f"{best.ours.accuracy:.4f}.",
         errors=_picture(_confusion(job, best), "True and predicted labels of the test set")
         + _picture(_mistakes(job, best), f"{best.architecture}: {wrong}"),
-        settings=_facts(_settings(results[0])),
+        settings=_facts(_settings(results)),
         machine=_facts(_machine(job)),
     )
-    temporary = page.with_name(f".{page.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(page)
+    replace_file(page, text.encode())
 
 
 # --- text ----------------------------------------------------------------------------------------
 
 
-def _table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), kind: str = "") -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    head = f"<thead>{line(header, 'th')}</thead>" if header else ""
-    body = "".join(line(row, "td") for row in rows)
-    return f'<table class="{kind}">{head}<tbody>{body}</tbody></table>'
-
-
 def _facts(facts: dict[str, Any]) -> str:
-    return _table(((name, str(value)) for name, value in facts.items()), kind="facts")
+    rows = [(name, str(value)) for name, value in facts.items()]
+    return html_table((), rows, table='class="facts"')
 
 
-def _settings(result: _lecture.Result) -> dict[str, Any]:
-    """Parameters that the networks share and that are not the default."""
-    classifier = result.ours.classifier
+def _settings(results: Sequence[Result]) -> dict[str, Any]:
+    """Parameters that are not the default: each network's learning rate, and what they share."""
+    classifier = results[0].ours.classifier
     defaults = type(classifier)().get_params()
     own = {"hidden_layer_sizes", "learning_rate_init"}  # each network's
     shared = {
@@ -102,40 +85,32 @@ def _settings(result: _lecture.Result) -> dict[str, Any]:
         for name, value in classifier.get_params().items()
         if name not in own and value != defaults[name]
     }
-    rates = [f"{n.learning_rate} for {n.hidden}" for n in _lecture.NETWORKS]
-    return {"learning_rate_init": f"{', '.join(rates)} hidden units", **shared}
+    networks = [result.network for result in results]
+    rates = ", ".join(f"{n.learning_rate} for {n.hidden}" for n in networks)
+    return {"learning_rate_init": f"{rates} hidden units", **shared}
 
 
-def _machine(job: _lecture.Job) -> dict[str, Any]:
+def _machine(job: Job) -> dict[str, Any]:
     facts = show_config(display=False)
     return {
-        "processor": _processor(),
+        "processor": facts["processor"],
         "instruction set": facts["isa"],
         "threads": job.n_threads or facts["threads"],
         "system": platform.platform(),
         "Python": platform.python_version(),
         "NumPy": np.__version__,
-        "pymlp": __version__,
+        "pymlp": facts["version"],
     }
-
-
-def _processor() -> str:
-    """Name of the processor, as Linux tells it or else Python."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())
 
 
 # --- pictures ------------------------------------------------------------------------------------
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(height: float) -> Figure:
+    """As wide as a telephone, where text is then about as large as the page's; height in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(4, height), layout="constrained")
 
 
 def _picture(figure: Figure, caption: str) -> str:
@@ -150,21 +125,21 @@ def _picture(figure: Figure, caption: str) -> str:
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _curves(result: _lecture.Result) -> Figure:
-    figure = _figure(6.4, 2.7)
-    for metric, ax in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+def _curves(result: Result) -> Figure:
+    figure = _figure(5)
+    for metric, ax in zip(("loss", "accuracy"), figure.subplots(2), strict=True):
         HistoryDisplay.from_estimator(result.ours.classifier, metric=metric, ax=ax)
     return figure
 
 
-def _shallowest(results: Sequence[_lecture.Result]) -> list[_lecture.Result]:
+def _shallowest(results: Sequence[Result]) -> list[Result]:
     """The networks whose first layer says most: that of the classes, and the narrowest with one."""
     return sorted(results, key=lambda result: result.network.hidden)[:2]
 
 
-def _filters(job: _lecture.Job, result: _lecture.Result) -> Figure:
+def _filters(job: Job, result: Result) -> Figure:
     classifier = result.ours.classifier
-    figure = _figure(6, 4)
+    figure = _figure(2.7)
     units = min(MOST_FILTERS, classifier.coefs_[0].shape[1])
     WeightsDisplay.from_estimator(
         classifier, image_shape=job.split.image_shape, units=units, ax=figure.subplots()
@@ -172,26 +147,28 @@ def _filters(job: _lecture.Job, result: _lecture.Result) -> Figure:
     return figure
 
 
-def _confusion(job: _lecture.Job, result: _lecture.Result) -> Figure:
-    figure = _figure(6, 5.5)
+def _confusion(job: Job, result: Result) -> Figure:
+    figure = _figure(3.9)
     predicted = result.ours.classifier.predict(job.split.X_test)
+    style = {"cmap": "Greys", "colorbar": False, "text_kw": {"fontsize": 8}}
     ConfusionMatrixDisplay.from_predictions(
-        job.split.y_test, predicted, ax=figure.subplots(), cmap="Greys", colorbar=False
+        job.split.y_test, predicted, ax=figure.subplots(), **style
     )
     return figure
 
 
-def _mistakes(job: _lecture.Job, result: _lecture.Result) -> Figure:
+def _mistakes(job: Job, result: Result) -> Figure:
     """Images of the test set that the network takes for another digit."""
     split = job.split
     probabilities = result.ours.classifier.predict_proba(split.X_test)
     predicted = result.ours.classifier.classes_[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(predicted != split.y_test)
     surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:N_MISTAKES]
-    figure = _figure(6, 5.5)
+    n_rows = max(1, ceil(len(surest) / A_ROW))
+    figure = _figure(1.1 * n_rows)
     for place, row in enumerate(surest, start=1):
-        ax = figure.add_subplot(N_MISTAKES // 5, 5, place)
+        ax = figure.add_subplot(n_rows, A_ROW, place)
         ax.set_axis_off()
         ax.imshow((split.X_test[row] + split.mean).reshape(split.image_shape), cmap="Greys")
-        ax.set_title(f"{split.y_test[row]} taken for {predicted[row]}", fontsize=9)
+        ax.set_title(f"{split.y_test[row]} taken for {predicted[row]}", fontsize=8)
     return figure

@@ -41,12 +41,7 @@ class Parameters:
         coefs = [_real(c, "coefs_") for c in coefs]
         intercepts = [_real(b, "intercepts_") for b in intercepts]
         shapes = [c.shape for c in coefs], [b.shape for b in intercepts]
-        sound = (
-            len(coefs) == len(intercepts) == len(units) - 1
-            and all(c.ndim == 2 for c in coefs)
-            and all(b.shape == c.shape[1:] for b, c in zip(intercepts, coefs, strict=True))
-            and all(c.shape[1] == d.shape[0] for c, d in pairwise(coefs))
-        )
+        sound = len(coefs) == len(units) - 1 and _fit_each_other(coefs, intercepts)
         if sound:
             found = [coefs[0].shape[0], *(c.shape[1] for c in coefs)]
             sound = all(n in (0, m) for n, m in zip(units, found, strict=True))
@@ -58,6 +53,57 @@ class Parameters:
             )
         dtype = np.float32 if coefs[0].dtype == np.float32 else np.float64
         return cls(coefs, intercepts).cast(dtype)
+
+    def to_arrays(self, prefix: str = "", suffix: str = "") -> dict[str, Array]:
+        """Name the arrays, for a file."""
+        arrays = {f"{prefix}coefs{suffix}.{k}": c for k, c in enumerate(self.coefs)}
+        return arrays | {
+            f"{prefix}intercepts{suffix}.{k}": b for k, b in enumerate(self.intercepts)
+        }
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: dict[str, Array],
+        prefix: str = "",
+        suffix: str = "",
+        like: "Parameters | None" = None,
+    ) -> "Parameters":
+        """Take what `to_arrays` has named out of a file's arrays, which may be anybody's.
+
+        Parameters
+        ----------
+        arrays : dict of str to ndarray
+            What is taken is no longer in it.
+        prefix, suffix : str
+        like : Parameters or None
+            Of whose shapes and type they must be.
+
+        Raises
+        ------
+        ValueError
+            Unless they are a network's: at least one layer, one floating-point type, finite.
+        """
+        coefs: list[Array] = []
+        intercepts: list[Array] = []
+        while f"{prefix}coefs{suffix}.{len(coefs)}" in arrays:
+            coefs.append(arrays.pop(f"{prefix}coefs{suffix}.{len(coefs)}"))
+            intercepts.append(arrays.pop(f"{prefix}intercepts{suffix}.{len(intercepts)}"))
+        name = f"{prefix}coefs{suffix}, {prefix}intercepts{suffix}"
+        types = {a.dtype for a in coefs + intercepts}
+        if types not in ({np.dtype("f4")}, {np.dtype("f8")}):
+            raise ValueError(f"{name} are not of one floating-point type")
+        shapes = [c.shape for c in coefs], [b.shape for b in intercepts]
+        sound = _fit_each_other(coefs, intercepts) and not any(0 in c.shape for c in coefs)
+        if like is not None:
+            sound = sound and shapes[0] == [c.shape for c in like.coefs]
+            sound = sound and types == {like.coefs[0].dtype}
+        if not sound:
+            raise ValueError(f"{name} of the shapes {shapes[0]} and {shapes[1]} are no network's")
+        parameters = cls(coefs, intercepts)
+        if not parameters.is_finite():
+            raise ValueError(f"{name} are not finite")
+        return parameters
 
     def cast(self, dtype: DTypeLike) -> "Parameters":
         """Return the parameters in a type and in the engine's layout, copied only if need be."""
@@ -91,6 +137,15 @@ class Parameters:
         copies = other.copy()
         # at once: where an interrupt comes between two arrays they belong together
         self.coefs[:], self.intercepts[:] = copies.coefs, copies.intercepts
+
+
+def _fit_each_other(coefs: list[Array], intercepts: list[Array]) -> bool:
+    return (
+        len(coefs) == len(intercepts)
+        and all(c.ndim == 2 for c in coefs)
+        and all(b.shape == c.shape[1:] for b, c in zip(intercepts, coefs, strict=True))
+        and all(c.shape[1] == d.shape[0] for c, d in pairwise(coefs))
+    )
 
 
 def _real(values: Any, name: str) -> Array:

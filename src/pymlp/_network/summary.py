@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .._estimators.fitted import FittedNetwork
+from .._system.tables import html_table, text_lines
+from .network import Network
 
 # text and border have the page's colour, so that they suit light themes and dark ones
-TABLE = "border-collapse: collapse; color: inherit"
-CELL = "padding: 0.2em 1.5em 0.2em 0; border-bottom: 1px solid; text-align: "
+TABLE = 'style="border-collapse: collapse; color: inherit"'
+CELL = 'style="padding: 0.2em 1.5em 0.2em 0; border-bottom: 1px solid; text-align: {}"'
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,64 +34,55 @@ class Summary:
     rows: list[list[str]]
     totals: list[str]
 
+    @property
+    def _align(self) -> str:
+        return "".join("<>"[head in ("parameters", "dropout")] for head in self.header)
+
     def __str__(self) -> str:
-        lines = [self.header, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = ["  ".join(map(_aligned, self.header, line, widths)).rstrip() for line in lines]
-        rule = "-" * max(map(len, text))
-        return "\n".join([self.title, text[0], rule, *text[1:], rule, *self.totals])
+        head, *lines = text_lines(self.header, self.rows, self._align)
+        rule = "-" * max(map(len, (head, *lines)))
+        return "\n".join([self.title, head, rule, *lines, rule, *self.totals])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def row(tag: str, cells: list[str]) -> str:
-            styles = [CELL + ("right" if _is_number(head) else "left") for head in self.header]
-            marked = (
-                f'<{tag} style="{style}">{escape(cell)}</{tag}>'
-                for style, cell in zip(styles, cells, strict=True)
-            )
-            return f"<tr>{''.join(marked)}</tr>"
-
-        return (
-            f'<table style="{TABLE}"><caption style="text-align: left; color: inherit">'
-            f"{escape(self.title)}</caption>"
-            f"<thead>{row('th', self.header)}</thead>"
-            f"<tbody>{''.join(row('td', cells) for cells in self.rows)}</tbody></table>"
-            f"<div>{'<br>'.join(map(escape, self.totals))}</div>"
-        )
+        columns = [CELL.format({"<": "left", ">": "right"}[sign]) for sign in self._align]
+        table = html_table(self.header, self.rows, table=TABLE, columns=columns)
+        totals = "<br>".join(map(escape, self.totals))
+        return f"<div>{escape(self.title)}</div>{table}<div>{totals}</div>"
 
 
-def summary_of(est: FittedNetwork) -> Summary:
-    """Describe a fitted estimator's network."""
-    parameters = est._fitted_parameters()
-    n_hidden = est.n_layers_ - 2
+def summarize(
+    title: str,
+    network: Network,
+    dropout: Sequence[float],
+    *,
+    averaged: bool,
+) -> Summary:
+    """Describe a network, and its hidden layers' rates of dropout.
+
+    `averaged` tells whether there is a moving average of the parameters beside them.
+    """
+    parameters = network.parameters()
     units = [len(parameters.coefs[0]), *(len(b) for b in parameters.intercepts)]
     sizes = [w.size + b.size for w, b in zip(parameters.coefs, parameters.intercepts, strict=True)]
     columns = {
-        "layer": ["input", *(f"hidden {k}" for k in range(n_hidden)), "output"],
+        "layer": ["input", *(f"hidden {k}" for k in range(len(dropout))), "output"],
         "output shape": [f"(None, {n})" for n in units],
         "parameters": [f"{n:,}" for n in (0, *sizes)],
-        "activation": ["", *est._activations(n_hidden), est.out_activation_],
+        "activation": ["", *network.activations, network.output],
     }
-    if any(rates := est._dropout_rates(n_hidden)):
-        columns["dropout"] = ["", *(f"{rate:g}" for rate in rates), ""]
+    if any(dropout):
+        columns["dropout"] = ["", *(f"{rate:g}" for rate in dropout), ""]
 
     dtype = parameters.coefs[0].dtype
     total = sum(sizes)
     totals = [f"Total parameters: {total:,} ({_bytes(total * dtype.itemsize)}, {dtype})"]
-    if hasattr(est, "averaged_coefs_"):
+    if averaged:
         both = 2 * total
         totals.append(f"With their moving average: {both:,} ({_bytes(both * dtype.itemsize)})")
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    return Summary(type(est).__name__, list(columns), rows, totals)
-
-
-def _is_number(head: str) -> bool:
-    return head in ("parameters", "dropout")
-
-
-def _aligned(head: str, cell: str, width: int) -> str:
-    return cell.rjust(width) if _is_number(head) else cell.ljust(width)
+    return Summary(title, list(columns), rows, totals)
 
 
 def _bytes(n: float) -> str:

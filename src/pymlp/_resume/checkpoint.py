@@ -11,28 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import _core
-from .._estimators.saving import COUNTS, MEASURES, RECORDS, named
-from .._files import container as _safetensors
+from .._files import container
 from .._files.values import decoded, encoded
-from .._fit.optimizer import N_MOMENTS
-from .._network.parameters import Parameters
+from .._fit.fit import Fit
+from .._fit.observer import Observer
 from .._system.arrays import Array
 from .._system.messages import warn
-from .callback_state import callback_states, restore_callbacks
-from .fingerprint import differences, fingerprint
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
-    from .._fit.engine import Engine, Samples
-    from .._fit.scoring import Validation
-
-# what a fit counts and compares; an attribute that a fit does not have is left out
-COUNTED = (*COUNTS, *MEASURES)
+from .callback_state import Stateful, callback_states, restore_callbacks
+from .fingerprint import differences
 
 
 @dataclass(frozen=True)
@@ -91,7 +82,7 @@ class Checkpoint:
         _check("seconds", self.seconds, sound, "a finite number of at least 0")
 
 
-class Resumable:
+class Resumable(Observer):
     """A fit with a checkpoint; it goes on from the file if there is one.
 
     Parameters
@@ -111,12 +102,12 @@ class Resumable:
         self._arrays: dict[str, Array] = {}
         self._state: dict[str, Any] | None = None
         try:
-            self._arrays, description = _safetensors.read(self._path)
+            self._arrays, description = container.read(self._path)
         except FileNotFoundError:
             if not Path(self._path).parent.is_dir():  # then there will be no file, either
                 raise
         else:
-            with _safetensors.refusing(self._path):
+            with container.refusing(self._path):
                 if "model" in description:
                     raise ValueError("it is a model, for pymlp.load, not the checkpoint of a fit")
                 if not isinstance(description.get("fit"), dict):
@@ -134,7 +125,7 @@ class Resumable:
         """Bring the random numbers to where the fit began: it draws what it drew then."""
         self._random_state, self._found = random_state, random_state.get_state(legacy=False)
         if self._state is not None:
-            with _safetensors.refusing(self._path):
+            with container.refusing(self._path):
                 random_state.set_state(decoded(self._state["random_begin"]))
         self._begin = encoded(random_state.get_state(legacy=False))
 
@@ -143,207 +134,78 @@ class Resumable:
         if self._random_state is not None:
             self._random_state.set_state(self._found)
 
-    def begin(
-        self,
-        est: BaseMLP,
-        engine: Engine,
-        rows: Array,
-        best: list[Parameters] | None,
-        *,
-        train: Samples,
-        validation: Validation | None,
-    ) -> Array:
+    def begin(self, fit: Fit, identity: dict[str, str]) -> None:
         """Restore the state, if there is a file, of a fit that is about to begin.
 
         Parameters
         ----------
-        est : BaseMLP
-            Its weights, records and random state are set.
-        engine : Engine
+        fit : Fit
             As it starts.
-        rows : ndarray of shape (n,)
-            Rows that are trained on.
-        best : list of Parameters or None
-            What early stopping keeps; set.
-        train : Samples
-        validation : Validation or None
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            The rows, in the last epoch's order.
+        identity : dict of str to str
+            Its `fingerprint`.
 
         Raises
         ------
         ValueError
-            If the file is of another fit, or not as `end_epoch` writes it.
+            If the file is of another fit, or not as `settle_epoch` writes it.
         """
         self._time, self._epoch = time.monotonic(), 0
-        self._fingerprint = fingerprint(est, train, validation)
+        self._identity = identity
         if self._state is None:
-            return rows
-        with _safetensors.refusing(self._path):
-            changed = differences(self._state["fingerprint"], self._fingerprint)
+            return
+        with container.refusing(self._path):
+            changed = differences(self._state["fingerprint"], identity)
             if changed:
                 raise ValueError(
                     "it is of another fit, with another " + ", ".join(changed) + ". Fit "
                     "with what it was written with, or remove the file to train anew"
                 )
-            return self._restore(est, engine, rows, best, self._state)
+            fit.restore(self._state, self._arrays)
+        self._epoch = fit.records.n_iter
 
-    def _restore(
-        self,
-        est: BaseMLP,
-        engine: Engine,
-        rows: Array,
-        best: list[Parameters] | None,
-        state: dict[str, Any],
-    ) -> Array:
-        for k, parameters in enumerate(engine.kept()):
-            parameters.assign(self._taken(f"kept.{k}", parameters))
-        like = engine.parameters
-        optimizer = engine.optimizer
-        n_moments = N_MOMENTS[optimizer.solver]
-        optimizer.moments = [self._taken(f"moment.{k}", like) for k in range(n_moments)]
-        optimizer.steps, optimizer.epochs = int(state["steps"]), int(state["epochs"])
-        optimizer.learning_rate = float(state["learning_rate"])
-        counted = _checked_counts(decoded(state["counted"]), est.max_iter)
-        engine.load(int(counted.get("n_averaged_", 0)))
-        if best is not None:
-            best[:] = [self._taken(f"best.{k}", kept) for k, kept in enumerate(best)]
-        for name in COUNTED:
-            est.__dict__.pop(name, None)
-        est.__dict__.update({name: counted[name] for name in COUNTED if name in counted})
-        for name in RECORDS:
-            if name in self._arrays:
-                setattr(est, name, self._arrays[name].tolist())
-        est.history_ = {name: self._arrays[f"history.{name}"].tolist() for name in state["history"]}
-        est._random_state.set_state(decoded(state["random"]))
-        self._epoch = est.n_iter_
-        order = self._arrays["rows"]
-        if not np.array_equal(np.sort(order), np.sort(rows)):
-            raise ValueError("it names other rows of X")
-        return order
-
-    def _taken(self, name: str, like: Parameters) -> Parameters:
-        """Arrays of a file, which must have these shapes and this type."""
-
-        def take(name: str, like: Array) -> Array:
-            array = self._arrays[name]
-            if array.shape != like.shape or array.dtype != like.dtype:
-                raise ValueError(
-                    f"{name} is {array.dtype} of shape {array.shape}, the network's is "
-                    f"{like.dtype} of shape {like.shape}"
-                )
-            return array
-
-        taken = Parameters(
-            [take(f"{name}.coefs.{k}", c) for k, c in enumerate(like.coefs)],
-            [take(f"{name}.intercepts.{k}", b) for k, b in enumerate(like.intercepts)],
-        )
-        if not taken.is_finite():
-            raise ValueError(f"{name} holds infinity or NaN")
-        return taken
-
-    def restore_callbacks(self, est: BaseMLP) -> None:
+    def restore_callbacks(self, callbacks: list[Stateful]) -> None:
         """Give the callbacks, whose fit has begun, what they knew."""
-        callback_states(est)  # one that has none says so now
+        self._callbacks = callbacks
+        callback_states(callbacks)  # one whose state is no data says so now
         if self._state is not None:
-            with _safetensors.refusing(self._path):
-                restore_callbacks(est, self._state["callbacks"], self._arrays)
+            with container.refusing(self._path):
+                restore_callbacks(callbacks, self._state["callbacks"], self._arrays)
 
-    def end_epoch(
-        self,
-        est: BaseMLP,
-        engine: Engine,
-        rows: Array,
-        best: list[Parameters] | None,
-        *,
-        has_ended: bool,
-    ) -> None:
+    def settle_epoch(self, fit: Fit) -> None:
         """Write the state after an epoch, if it is due or the fit's last.
-
-        Parameters
-        ----------
-        est : BaseMLP
-        engine : Engine
-        rows : ndarray of shape (n,)
-            In the order in which they were trained, which the next shuffle starts from.
-        best : list of Parameters or None
-            What early stopping keeps.
-        has_ended : bool
-            The fit stops by itself after this epoch.
 
         Warns
         -----
         RuntimeWarning
             If the file cannot be written, or a callback now keeps what is no data.
         """
+        n_iter = fit.records.n_iter
         is_due = (
-            est.n_iter_ - self._epoch >= self._when.every
+            n_iter - self._epoch >= self._when.every
             and time.monotonic() - self._time >= self._when.seconds
         )
-        if not (is_due or has_ended or est.n_iter_ == est.max_iter):
+        if not (is_due or fit.has_ended or n_iter == fit.limits.max_iter):
             return
         try:
-            self._write(est, engine, rows, best, has_ended=has_ended)
-        except (OSError, ValueError) as error:  # no reason to lose the model
+            self._write(fit)
+        except Exception as error:  # no reason to lose the model
             warn(
                 f"The checkpoint '{self._path}' could not be written: {error}; the fit goes on, an "
                 "older file is whole.",
                 RuntimeWarning,
             )
-        self._time, self._epoch = time.monotonic(), est.n_iter_
+        self._time, self._epoch = time.monotonic(), n_iter
 
-    def _write(
-        self,
-        est: BaseMLP,
-        engine: Engine,
-        rows: Array,
-        best: list[Parameters] | None,
-        *,
-        has_ended: bool,
-    ) -> None:
-        arrays: dict[str, Array] = {"rows": rows}
-        for name, several in (
-            ("kept", engine.kept()),
-            ("moment", engine.moments()),
-            ("best", best or []),
-        ):
-            for k, parameters in enumerate(several):
-                arrays |= named(parameters, f"{name}.{k}.", "")
-        for name in RECORDS:
-            if getattr(est, name, None) is not None:
-                arrays[name] = np.array(getattr(est, name), dtype=np.float64)
-        for name, column in est.history_.items():
-            arrays[f"history.{name}"] = np.array(column, dtype=np.float64)
-        callbacks, of_callbacks = callback_states(est)
-        optimizer = engine.optimizer
-        state = {
-            "fingerprint": self._fingerprint,
-            "has_ended": has_ended,
-            "steps": engine.steps,
-            "epochs": optimizer.epochs,
-            "learning_rate": optimizer.learning_rate,
-            "counted": encoded({n: getattr(est, n) for n in COUNTED if hasattr(est, n)}),
-            "history": list(est.history_),  # the order of the columns
+    def _write(self, fit: Fit) -> None:
+        state, arrays = fit.state()
+        callbacks, of_callbacks = callback_states(self._callbacks)
+        state |= {
+            "fingerprint": self._identity,
             "random_begin": self._begin,
-            "random": encoded(est._random_state.get_state(legacy=False)),
             "callbacks": callbacks,
         }
         description = {"pymlp": _core.__version__, "fit": state}
-        _safetensors.write(self._path, arrays | of_callbacks, description)
-
-
-def _checked_counts(counted: Any, max_iter: int) -> dict[str, Any]:
-    """Numbers that a fit counts, as a file holds them."""
-    for name, value in counted.items():
-        kinds = (int,) if name in COUNTS else (float, type(None))
-        if name not in COUNTED or type(value) not in kinds:
-            raise ValueError(f"it holds {value!r} as {name}")
-    if not 0 < counted["n_iter_"] <= max_iter:
-        raise ValueError(f"it is of epoch {counted['n_iter_']} of {max_iter}")
-    return dict(counted)
+        container.write(self._path, arrays | of_callbacks, description)
 
 
 @contextmanager

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import CodeType
-from typing import TYPE_CHECKING, Any
+from types import CodeType, ModuleType
+from typing import Any
 
+import joblib  # scikit-learn requires it
 import numpy as np
 from scipy import sparse
 
 from .._data.validation import BLOCK_BYTES
-
-if TYPE_CHECKING:
-    from .._estimators.base import BaseMLP
-    from .._fit.engine import Samples
-    from .._fit.scoring import Validation
+from .._fit.fit import Fit
 
 WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number
 MAX_TEXT = 60  # characters of a value in an error
+MAX_ITEMS = 100  # of an array that is told item by item, as a list of the same is
+MAX_DEPTH = 40  # of parts of a value
 
 
-def fingerprint(est: BaseMLP, train: Samples, validation: Validation | None) -> dict[str, str]:
+def fingerprint(
+    class_name: str, parameters: dict[str, Any], classes: Any, fit: Fit
+) -> dict[str, str]:
     """Describe a fit that is about to begin: a text for each part.
 
     Arrays are hashed whole: 0.1 to 0.2 s for 60,000 x 784 float32. Functions go by their names and
@@ -30,28 +32,28 @@ def fingerprint(est: BaseMLP, train: Samples, validation: Validation | None) -> 
 
     Parameters
     ----------
-    est : BaseMLP
+    class_name : str
+    parameters : dict of str to object
+        Of the estimator.
+    classes : array, list of such, or None
+    fit : Fit
         As it starts, its weights drawn.
-    train : Samples
-    validation : Validation or None
     """
-    parts = {"class": type(est).__name__}
-    parameters = est.get_params(deep=False) | {"hidden_layer_sizes": est._hidden_units()}
+    parts = {"class": class_name}
     for name, value in parameters.items():
         if name not in WITHOUT_EFFECT:
             parts[f"'{name}' parameter"] = as_text(value)
-    if hasattr(est, "classes_"):
-        parts["classes_"] = as_text(est.classes_)
+    if classes is not None:
+        parts["classes_"] = as_text(classes)
+    train, validation = fit.train, fit.validation
     parts |= {"X": _digest(train.X), "y": _digest(train.y), "sample_weight": _digest(train.weight)}
     if validation is not None and validation.rows is None:  # not rows of the training set
         samples = validation.samples
         parts |= {"X_val": _digest(samples.X), "y_val": _digest(samples.y)}
         parts["sample_weight_val"] = _digest(samples.weight)
-    optimizer = est._optimizer
-    start = [*est.coefs_, *est.intercepts_]
-    start += [*getattr(est, "averaged_coefs_", []), *getattr(est, "averaged_intercepts_", [])]
-    start += [a for m in optimizer.moments for a in m.coefs + m.intercepts]
-    numbers = optimizer.learning_rate, optimizer.epochs, optimizer.steps, est.t_
+    optimizer = fit.engine.optimizer
+    start = [a for p in (*fit.engine.kept(), *optimizer.moments) for a in p.coefs + p.intercepts]
+    numbers = optimizer.learning_rate, optimizer.epochs, optimizer.steps, fit.records.t
     parts["start (weights, moments)"] = _digest(*start, np.array(numbers))
     return parts
 
@@ -74,50 +76,100 @@ def differences(before: Any, now: dict[str, str]) -> list[str]:
     return changed[:-1] if len(changed) > 1 and changed[-1].startswith("start") else changed
 
 
-def as_text(value: Any, within: tuple[Any, ...] = ()) -> str:
-    """Describe a parameter's value, the same in every process.
+def as_text(value: Any) -> str:
+    """Describe a parameter's or an attribute's value, the same in every process.
+
+    Functions are described by their names and code, methods by their objects, too; objects that can
+    be called, or whose own text is an address, by their attributes.
 
     Parameters
     ----------
     value : object
-    within : tuple of functions
-        The value is in the closure of the last one, which is in that of the one before.
     """
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    found: dict[int, tuple[Any, str]] = {}  # by id, of what is kept from being another's meanwhile
+
+    def text(value: Any, depth: int) -> str:
+        if id(value) not in found:
+            found[id(value)] = (value, "...")  # for what holds itself
+            whole = (
+                _described(value, lambda part: text(part, depth + 1))
+                if depth < MAX_DEPTH
+                else "..."
+            )
+            if len(whole) > MAX_TEXT:
+                digest = hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:16]
+                whole = f"{whole[: MAX_TEXT - 20]}... {digest}"
+            found[id(value)] = (value, whole)
+        return found[id(value)][1]
+
+    return text(value, 0)
+
+
+def _described(value: Any, text: Callable[[Any], str]) -> str:  # noqa: PLR0911
+    """Whole text of a value, which may have parts."""
+    if isinstance(value, np.ndarray) and (value.size <= MAX_ITEMS or value.dtype == object):
+        return text(value.tolist())
     if isinstance(value, np.generic):
-        value = value.item()
+        return repr(value.item())
     if isinstance(value, (list, tuple)):
-        text = "[" + ", ".join(as_text(item, within) for item in value) + "]"
-    elif isinstance(value, dict):
-        items = ((as_text(key, within), as_text(item, within)) for key, item in value.items())
-        text = "{" + ", ".join(f"{key}: {item}" for key, item in sorted(items)) + "}"
-    elif isinstance(value, partial):
-        parts = (value.func, value.args, value.keywords)
-        text = f"partial({', '.join(as_text(part, within) for part in parts)})"
-    elif callable(value) and hasattr(value, "__qualname__"):
-        text = f"{value.__module__}.{value.__qualname__}"
-        if hasattr(value, "__code__") and value not in within:
-            text += f" of the code {_code_digest(value, within)}"
-    else:
-        text = repr(value)
-        if " at 0x" in text or isinstance(value, np.random.RandomState):
-            text = f"{type(value).__module__}.{type(value).__qualname__}"
-    if len(text) > MAX_TEXT:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        text = f"{text[: MAX_TEXT - 20]}... {digest}"
-    return text
+        return "[" + ", ".join(map(text, value)) + "]"
+    if isinstance(value, dict):
+        items = sorted((text(key), text(item)) for key, item in value.items())
+        return "{" + ", ".join(f"{key}: {item}" for key, item in items) + "}"
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(sorted(map(text, value))) + "}"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return _function_text(value, text)
+    if hasattr(value, "__array__") or sparse.issparse(value):  # arrays, frames
+        return f"{_name(type(value))} {_content_digest(value)}"
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return _name(type(value))
+    if isinstance(value, partial):
+        return f"partial({', '.join(map(text, (value.func, value.args, value.keywords)))})"
+    own, state = repr(value), object.__getstate__(value)
+    if " at 0x" in own or (callable(value) and state is not None):
+        own = f"{_name(type(value))}({text(state)})"
+    return own + (f" with {text(type(value).__call__)}" if callable(value) else "")
 
 
-def _code_digest(function: Any, within: tuple[Any, ...]) -> str:
+def _name(kind: Any) -> str:
+    return f"{getattr(kind, '__module__', None)}.{kind.__qualname__}"
+
+
+def _function_text(function: Any, text: Callable[[Any], str]) -> str:
+    found = _name(function)
+    if isinstance(function, type):
+        return found
+    if hasattr(function, "__code__"):
+        found += f" of the code {_code_digest(function, text)}"
+    elif hasattr(function, "__wrapped__"):  # such as by a cache
+        found += f" of {text(function.__wrapped__)}"
+    owner = getattr(function, "__self__", None)
+    if not (owner is None or isinstance(owner, ModuleType)):
+        found += f" of {text(owner)}"
+    return found
+
+
+def _content_digest(value: Any) -> str:
+    """Digest of what is in an array, a sparse matrix or a frame."""
+    if isinstance(value, np.ndarray):
+        return _digest(value)[:16]
+    try:
+        found: str = joblib.hash(value)
+    except Exception:  # of whatever cannot be pickled
+        return ""
+    return found[:16]
+
+
+def _code_digest(function: Any, text: Callable[[Any], str]) -> str:
     """What a function of Python does: its code, its defaults and the values that it closes over."""
     enclosed = []
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # an empty cell
             enclosed.append(cell.cell_contents)
     values = (function.__defaults__, function.__kwdefaults__, enclosed)
-    texts = [_code_text(function.__code__), *(as_text(v, (*within, function)) for v in values)]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
+    texts = [_code_text(function.__code__), *map(text, values)]
+    return hashlib.sha256("\n".join(texts).encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def _code_text(code: CodeType) -> str:

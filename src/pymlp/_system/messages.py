@@ -25,7 +25,9 @@ def say(line: str) -> None:
     """Print a line at once and in one piece, for readers of a pipe and beside other threads."""
     # named, stdout stays alive in print while another thread puts rich's in its place: CPython's
     # issue 130163
-    print(f"{line}\n", end="", file=sys.stdout, flush=True)
+    stdout = sys.stdout
+    # what people put there to catch lines may have nothing but `write`
+    print(f"{line}\n", end="", file=stdout, flush=hasattr(stdout, "flush"))
 
 
 class Warned(NamedTuple):
@@ -51,6 +53,21 @@ def collected_warnings() -> Iterator[list[Warned]]:
         _collected.reset(token)
 
 
+# Those of this thread's warnings that a filter has made errors; None: they are raised at once.
+_held_back: ContextVar[list[Warning] | None] = ContextVar("held_back", default=None)
+
+
+@contextlib.contextmanager
+def errors_held_back() -> Iterator[list[Warning]]:
+    """Hold warnings back that a filter makes errors: to be raised when nothing is lost by it."""
+    errors: list[Warning] = []
+    token = _held_back.set(errors)
+    try:
+        yield errors
+    finally:
+        _held_back.reset(token)
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn of the first line outside pymlp and scikit-learn, or leave that to who collects."""
     collected = _collected.get()
@@ -60,4 +77,10 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_WITHIN):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    try:
+        warnings.warn(message, category, stacklevel=level)
+    except Warning as error:
+        held_back = _held_back.get()
+        if held_back is None:
+            raise
+        held_back.append(error)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, NamedTuple
 
 from sklearn import get_config, set_config
@@ -48,8 +48,10 @@ def fit_side_by_side(
         What a fit has raised; the others are stopped then.
     """
     stop = StopFlag()
+    begin = Event()  # Ctrl-C amid `submit` may lose what has begun
 
     def run(fit: Callable[[], Any]) -> Fitted:
+        begin.wait()
         with collected_warnings() as warned, stop, limited_threads(n_threads):
             return Fitted(fit(), warned)
 
@@ -65,11 +67,13 @@ def fit_side_by_side(
     ):
         try:
             futures.extend(pool.submit(run, fit) for fit in fits)
+            begin.set()
             wait(futures, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             stop.set()
+            begin.set()
             pool.shutdown(cancel_futures=True)
     return [future.result() for future in futures if not future.cancelled()], interrupted
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core import __version__
 from .._estimators.classifier import MLPClassifier
 from .._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+from .._estimators.fitted import predictor_of
 from .._estimators.regressor import MLPRegressor
 from .._files.replace import replace_file
 from .._system.arrays import Array
@@ -96,7 +97,7 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
             f"Got {precision!r} instead."
         )
     check_is_fitted(est)
-    model = _model(est, precision or _weights_dtype(est))
+    model = _model(est, precision or predictor_of(est)[0][0].parameters().coefs[0].dtype)
     replace_file(path, model.SerializeToString())
 
 
@@ -164,7 +165,7 @@ def _model(est: Any, dtype: Any) -> Any:
     except ImportError as error:
         raise ImportError('pymlp.onnx needs the onnx package: pip install "pymlp[onnx]"') from error
     graph = _Nodes(dtype)
-    outputs = predict(graph, est, "X")
+    outputs = predict(graph, *predictor_of(est), "X")
     for output in outputs:
         graph.add_node("Identity", [output.value], [output.name])
     X = helper.make_tensor_value_info(
@@ -196,11 +197,6 @@ def _declared(output: Output) -> Any:
     if output.is_list:
         return helper.make_tensor_sequence_value_info(output.name, kind, ["n_samples", None])
     return helper.make_tensor_value_info(output.name, kind, ["n_samples", *output.shape])
-
-
-def _weights_dtype(est: Any) -> Any:
-    member = est.estimators_[0] if hasattr(est, "estimators_") else est
-    return member._predictive_parameters().coefs[0].dtype
 
 
 with contextlib.suppress(ImportError):  # nobody to tell

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._data.labels import Indicator, MultiOutput, Target
+from .._data.labels import Indicator, Labels, MultiOutput
+from .._data.real_targets import RealTargets
+from .._data.targets import Target
 from .._data.validation import converted
-from .._estimators.ensemble_base import Ensemble
-from .._estimators.fitted import FittedNetwork
+from .._network.network import Network
 from .._system.arrays import Array
 
 OPSET = 15  # every runtime since 2022 has it; later ones add nothing that is needed
@@ -84,30 +85,32 @@ class Output(NamedTuple):
     is_list: bool = False
 
 
-def predict(graph: Graph, est: Any, x: str) -> list[Output]:
-    """Add what an estimator predicts from `x`, (n_samples, n_features) of the arithmetic's type.
+def predict(graph: Graph, networks: Sequence[Network], target: Target, x: str) -> list[Output]:
+    """Add what networks predict together from `x`, (n_samples, n_features).
 
     Parameters
     ----------
     graph : Graph
-    est : MLPClassifier, MLPRegressor, MLPEnsembleClassifier or MLPEnsembleRegressor
-        Fitted.
+    networks : sequence of Network
+        Whose outputs or predictions are averaged.
+    target : Target
+        What their outputs mean.
     x : str
-        Name of the features.
+        Name of the features, of the arithmetic's type.
 
     Returns
     -------
     list of Output
-        'label', and 'probabilities' or 'scores'; of a regressor 'variable', as skl2onnx has it.
+        'label', and 'probabilities' or 'scores'; of real targets 'variable', as skl2onnx has it.
     """
-    networks = est.estimators_ if isinstance(est, Ensemble) else [est]
-    if hasattr(est, "classes_"):
-        members = [_outputs(graph, network, x) for network in networks]
-        parts = [_mean(graph, part) for part in zip(*members, strict=True)]
-        return [_labels(graph, est, parts), _confidence(graph, est, parts)]
-    shape = _target_shape(networks[0])
-    targets = [_targets(graph, network, x) for network in networks]
-    return [Output("variable", graph.dtype, shape, _mean(graph, targets))]
+    members = [_outputs(graph, network, x) for network in networks]
+    if isinstance(target, RealTargets):
+        mean = _mean(graph, [_by_target(graph, target, part) for (part,) in members])
+        return [Output("variable", graph.dtype, _shape(target), mean)]
+    assert isinstance(target, Labels)
+    parts = [_mean(graph, part) for part in zip(*members, strict=True)]
+    output = networks[0].output
+    return [_labels(graph, target, parts, output), _confidence(graph, target, parts, output)]
 
 
 # --- activations ---------------------------------------------------------------------------------
@@ -185,11 +188,11 @@ OUTPUT_ACTIVATIONS: dict[str, Callable[[Graph, str], str]] = {
 # --- networks ------------------------------------------------------------------------------------
 
 
-def _outputs(graph: Graph, est: FittedNetwork, x: str) -> list[str]:
+def _outputs(graph: Graph, network: Network, x: str) -> list[str]:
     """Outputs of a network; several, (n_samples, n_classes) each, for labels of several classes."""
-    parameters = est._predictive_parameters()
+    parameters = network.parameters()
     layers = zip(parameters.coefs, parameters.intercepts, strict=True)
-    hidden = est._activations(est.n_layers_ - 2)
+    hidden = network.activations
     for k, (coefs, intercepts) in enumerate(layers):
         weights = graph.constant(converted(coefs, graph.dtype, "coefs_"), f"coefs_{k}")
         biases = graph.constant(
@@ -198,12 +201,11 @@ def _outputs(graph: Graph, est: FittedNetwork, x: str) -> list[str]:
         x = graph.node("Gemm", x, weights, biases)
         if k < len(hidden):
             x = ACTIVATIONS[hidden[k]](graph, x)
-    groups = est._softmax_groups()
-    sizes = np.diff(groups)
+    sizes = np.diff(network.groups)
     parts = [x]
     if len(sizes) > 1:
         parts = graph.nodes("Split", x, sizes, n_outputs=len(sizes), axis=1)
-    return [OUTPUT_ACTIVATIONS[est.out_activation_](graph, part) for part in parts]
+    return [OUTPUT_ACTIVATIONS[network.output](graph, part) for part in parts]
 
 
 def _mean(graph: Graph, values: Sequence[str]) -> str:
@@ -222,10 +224,9 @@ def _cast(graph: Graph, x: str, dtype: Any) -> str:
 # --- a classifier's outputs ----------------------------------------------------------------------
 
 
-def _labels(graph: Graph, est: Any, parts: list[str]) -> Output:
-    """What `Target.decode` makes of the outputs."""
-    target: Target = est._target
-    threshold = 0.5 if est.out_activation_ == "logistic" else 0.0
+def _labels(graph: Graph, target: Labels, parts: list[str], output: str) -> Output:
+    """What `Labels.decode` makes of the outputs."""
+    threshold = 0.5 if output == "logistic" else 0.0
 
     def above(x: str) -> str:
         return _cast(graph, graph.node("Greater", x, threshold), np.int64)
@@ -249,10 +250,9 @@ def _labels(graph: Graph, est: Any, parts: list[str]) -> Output:
     return Output("label", table.dtype, (), graph.node("Gather", table, numbers))
 
 
-def _confidence(graph: Graph, est: Any, parts: list[str]) -> Output:
+def _confidence(graph: Graph, target: Labels, parts: list[str], output: str) -> Output:
     """What ``predict_proba`` returns, or with ``loss='hinge'`` ``decision_function``."""
-    target: Target = est._target
-    scores = est.out_activation_ == "identity"
+    scores = output == "identity"
     name = "scores" if scores else "probabilities"
     if isinstance(target, MultiOutput):
         return Output(name, graph.dtype, (-1,), graph.node("SequenceConstruct", *parts), True)
@@ -289,21 +289,19 @@ def _of_one_type(tables: list[Array]) -> list[Array]:
 # --- a regressor's -------------------------------------------------------------------------------
 
 
-def _target_shape(est: Any) -> tuple[int, ...]:
+def _shape(target: RealTargets) -> tuple[int, ...]:
     """Of a prediction: (n_targets,), (n_quantiles,) or (n_targets, n_quantiles)."""
-    if est._quantiles is None:
-        return (est.n_outputs_,)
-    n_quantiles = len(est._quantiles)
-    n_targets = est.n_outputs_ // n_quantiles
+    if not target.is_list:
+        return (target.n_outputs,)
+    n_targets, n_quantiles = target.n_targets, target.n_quantiles
     return (n_quantiles,) if n_targets == 1 else (n_targets, n_quantiles)
 
 
-def _targets(graph: Graph, est: Any, x: str) -> str:
+def _by_target(graph: Graph, target: RealTargets, outputs: str) -> str:
     """Predictions; quantiles in ascending order."""
-    (outputs,) = _outputs(graph, est, x)
-    if est._quantiles is None:
+    if not target.is_list:
         return outputs
-    shape = _target_shape(est)
+    shape = _shape(target)
     by_target = graph.node("Reshape", outputs, np.array([0, *shape]))  # 0: as many samples
     values, _ = graph.nodes("TopK", by_target, np.array([shape[-1]]), n_outputs=2, largest=0)
     return values

@@ -17,6 +17,7 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 
+from .._estimators.fitted import predictor_of
 from .._system.arrays import Array
 from ._graph import Graph, Output, predict
 
@@ -33,7 +34,7 @@ def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> An
     """Declare what a model puts out."""
     operator = scope.declare_local_operator(sklearn_operator_name_map[type(model)], model)
     operator.inputs = inputs
-    for output in predict(_Nowhere(_arithmetic(inputs[0].type)), model, "X"):
+    for output in predict(_Nowhere(_arithmetic(inputs[0].type)), *predictor_of(model), "X"):
         operator.outputs.append(scope.declare_local_variable(output.name, _type(output, None)))
     return operator.outputs
 
@@ -41,7 +42,9 @@ def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> An
 def set_types(operator: Any) -> None:
     """Set the outputs' types and shapes, now that those of the input are known."""
     features = operator.inputs[0]
-    declared = predict(_Nowhere(_arithmetic(features.type)), operator.raw_operator, "X")
+    declared = predict(
+        _Nowhere(_arithmetic(features.type)), *predictor_of(operator.raw_operator), "X"
+    )
     n_samples = features.get_first_dimension()
     for variable, output in zip(operator.outputs, declared, strict=True):
         variable.type = _type(output, n_samples)
@@ -52,7 +55,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     features = operator.inputs[0]
     graph = _Container(_arithmetic(features.type), scope, container)
     x = graph.node("Cast", features.full_name, to=np_dtype_to_tensor_dtype(graph.dtype))
-    outputs = predict(graph, operator.raw_operator, x)
+    outputs = predict(graph, *predictor_of(operator.raw_operator), x)
     for variable, output in zip(operator.outputs, outputs, strict=True):
         graph.add_node("Identity", [output.value], [variable.full_name])
 

@@ -14,29 +14,32 @@ from .._system.arrays import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
 
-def axes_of(display: object, ax: Axes | None) -> Axes:
-    """Return the axes to draw into: those given, or those of a new figure."""
-    check_matplotlib_support(f"{type(display).__name__}.plot")
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
+class Display:
+    """Base of the displays: it knows the axes that it was drawn into."""
 
-    if ax is None:
-        return plt.subplots()[1]
-    if not isinstance(ax, Axes):
-        raise TypeError(f"The 'ax' parameter must be matplotlib Axes or None. Got {ax!r} instead.")
-    return ax
+    ax_: Axes
+    figure_: Figure | SubFigure
 
+    def _take_axes(self, ax: Axes | None, **margins: float) -> Axes:
+        """Return the axes to draw into: those given, or those of a new figure with its margins."""
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+        from matplotlib.axes import Axes
 
-def bare_axes_of(display: object, ax: Axes | None, **margins: float) -> Axes:
-    """Return the axes to draw into; new ones have other margins, as no ticks will need them."""
-    is_own = ax is None
-    ax = axes_of(display, ax)
-    if is_own and ax.figure.get_layout_engine() is None:  # else rcParams want one
-        ax.figure.subplots_adjust(**margins)
-    return ax
+        if ax is None:
+            ax = plt.subplots()[1]
+            if margins and ax.figure.get_layout_engine() is None:  # else rcParams want one
+                ax.figure.subplots_adjust(**margins)
+        if not isinstance(ax, Axes):
+            raise TypeError(
+                f"The 'ax' parameter must be matplotlib Axes or None. Got {ax!r} instead."
+            )
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
 
 
 def size_in_points(ax: Axes) -> tuple[float, float]:
@@ -45,7 +48,7 @@ def size_in_points(ax: Axes) -> tuple[float, float]:
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
 
 
-def network_of(display: type, estimator: Any) -> BaseMLP:
+def estimator_of(display: type, estimator: Any) -> BaseMLP:
     """Return the fitted network that a display's ``from_estimator`` is called with."""
     check_matplotlib_support(f"{display.__name__}.from_estimator")
     network = estimator[-1] if isinstance(estimator, Pipeline) else estimator
@@ -57,6 +60,19 @@ def network_of(display: type, estimator: Any) -> BaseMLP:
         )
     check_is_fitted(network)
     return network
+
+
+def log_scale(ax: Axes) -> None:
+    """Make the vertical scale logarithmic, with plain numbers at all ticks that have one."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""  # it knows how many have room
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(Plain())
+    ax.yaxis.set_minor_formatter(Plain())
 
 
 def plot_epochs(ax: Axes, values: Array, **kwargs: Any) -> Line2D:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,25 +14,26 @@ from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names, _num_features
 
 from .._data.labels import SingleLabel
-from .._data.losses import loss_of_output
+from .._data.validation import validated
 from .._estimators.base import BaseMLP
 from .._estimators.classifier import MLPClassifier
+from .._estimators.fitted import network_of, target_of
 from .._system.arrays import Array
-from ._axes import axes_of, network_of
+from ._axes import Display, estimator_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
     from matplotlib.colorbar import Colorbar
     from matplotlib.contour import QuadContourSet
-    from matplotlib.figure import Figure, SubFigure
 
 MARKERS = "osD^vP*X<>"
 SAMPLES: dict[str, Any] = {"s": 20, "edgecolors": "black", "linewidths": 0.5, "zorder": 3}
 LIGHT = 0.4  # share of the colour in a background for lines and samples; the rest is white
 
 
-class BoundaryDisplay:
+@dataclass(eq=False, repr=False)
+class BoundaryDisplay(Display):
     """Regions of the classes (or the predicted surface), the hidden units' lines, the samples.
 
     A unit of the first hidden layer bends along the line where its pre-activation ``x w + b`` is
@@ -82,34 +84,15 @@ class BoundaryDisplay:
     8
     """
 
-    surface_: QuadContourSet | list[QuadContourSet]
-    boundary_: list[QuadContourSet]
-    unit_lines_: list[QuadContourSet]
-    points_: list[PathCollection]
-    colorbar_: Colorbar | None
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self,
-        xx0: Array,
-        xx1: Array,
-        response: Array,
-        pre_activations: Array,
-        *,
-        X: Any = None,
-        y: Any = None,
-        classes: Any = None,
-        feature_names: Any = ("x0", "x1"),
-    ) -> None:
-        self.xx0 = xx0
-        self.xx1 = xx1
-        self.response = response
-        self.pre_activations = pre_activations
-        self.X = X
-        self.y = y
-        self.classes = classes
-        self.feature_names = feature_names
+    xx0: Array
+    xx1: Array
+    response: Array
+    pre_activations: Array
+    _: KW_ONLY
+    X: Any = None
+    y: Any = None
+    classes: Any = None
+    feature_names: Any = ("x0", "x1")
 
     @classmethod
     def from_estimator(
@@ -154,7 +137,7 @@ class BoundaryDisplay:
             If X does not have two features, the estimator has several targets, y has unknown
             classes, or there is no such unit.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         check_scalar(grid_resolution, "grid_resolution", Integral, min_val=2)
         check_scalar(margin, "margin", Real, min_val=0)
         if _num_features(X) != 2:
@@ -165,7 +148,7 @@ class BoundaryDisplay:
             y = column_or_1d(y)
             check_consistent_length(samples, y)
             if classes is not None:
-                network._target.check(y, "y")
+                target_of(network).check(y, "y")
                 y = np.searchsorted(classes, y)
 
         low, high = samples.min(axis=0), samples.max(axis=0)
@@ -182,7 +165,9 @@ class BoundaryDisplay:
         else:
             # not probabilities: before the softmax a linear network is linear, and so is what
             # the contours interpolate
-            response = network._run(inputs, network.n_layers_ - 1, loss_of_output("identity"))
+            linear = network_of(network).without_output_activation()
+            dtype = linear.parameters().coefs[0].dtype
+            response = linear.predict(validated(network, inputs, types=[dtype], reset=False))
             if len(classes) == 2:
                 response = np.hstack([-response, response])
         pre_activations = _pre_activations(network, inputs, units)
@@ -209,10 +194,13 @@ class BoundaryDisplay:
         -------
         BoundaryDisplay
         """
-        ax = axes_of(self, ax)
+        ax = self._take_axes(ax)
         from matplotlib.patheffects import withTickedStroke
 
-        self.boundary_, self.points_, self.colorbar_ = [], [], None
+        self.boundary_: list[QuadContourSet] = []
+        self.points_: list[PathCollection] = []
+        self.colorbar_: Colorbar | None = None
+        self.surface_: QuadContourSet | list[QuadContourSet]
         if self.classes is None:
             self._draw_surface(ax)
         else:
@@ -220,7 +208,7 @@ class BoundaryDisplay:
         # faint if there are many; contour lines have the higher side to their left
         alpha = min(1.0, max(0.2, 20 / max(1, self.pre_activations.shape[-1])))
         ticks = withTickedStroke(angle=90, length=0.15, spacing=25)
-        self.unit_lines_ = [
+        self.unit_lines_: list[QuadContourSet] = [
             ax.contour(
                 self.xx0, self.xx1, z, levels=[0], colors="0.25", linewidths=0.7, alpha=alpha
             )
@@ -231,7 +219,6 @@ class BoundaryDisplay:
             line.set_path_effects([ticks])
         ax.set_xlabel(self.feature_names[0])
         ax.set_ylabel(self.feature_names[1])
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _draw_surface(self, ax: Axes) -> None:
@@ -274,7 +261,7 @@ class BoundaryDisplay:
 def _classes_of(network: BaseMLP) -> Array | None:
     """Return the classes of a classifier, None for a regressor; refuse several targets."""
     if isinstance(network, MLPClassifier):
-        if isinstance(network._target, SingleLabel) and len(network.classes_) > 1:
+        if isinstance(target_of(network), SingleLabel) and len(network.classes_) > 1:
             return np.asarray(network.classes_)
         raise ValueError("BoundaryDisplay draws classifiers of one label of two or more classes.")
     if network.n_outputs_ > 1:
@@ -286,7 +273,7 @@ def _classes_of(network: BaseMLP) -> Array | None:
 
 def _pre_activations(network: BaseMLP, inputs: Any, units: ArrayLike | None) -> Array:
     """Pre-activations of units of the first hidden layer: (n_samples, n_units)."""
-    parameters = network._predictive_parameters()
+    parameters = network_of(network).parameters()
     W, b = parameters.coefs[0], parameters.intercepts[0]
     known = np.arange(W.shape[1] if network.n_layers_ > 2 else 0)
     chosen = known if units is None else np.asarray(units)
@@ -296,7 +283,7 @@ def _pre_activations(network: BaseMLP, inputs: Any, units: ArrayLike | None) -> 
             f"{len(known)}, counted from 0. Got {units!r} instead."
         )
     chosen = chosen.astype(int)
-    x = network._validate_X(inputs, W.dtype).astype(W.dtype, copy=False)
+    x = validated(network, inputs, types=[W.dtype], reset=False).astype(W.dtype, copy=False)
     return np.asarray(x @ W[:, chosen] + b[chosen])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,11 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
 from .._system.arrays import Array
-from ._axes import axes_of, network_of, plot_epochs, size_in_points
+from ._axes import Display, estimator_of, log_scale, plot_epochs, size_in_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
 
@@ -26,7 +26,8 @@ LABELS = {  # of the vertical axis
 FONT_SIZE = 8.5  # of the layers' names, in points
 
 
-class GradientFlowDisplay:
+@dataclass(eq=False, repr=False)
+class GradientFlowDisplay(Display):
     """One line a layer over the epochs: gradients that vanish or explode, units that die.
 
     Use `from_estimator`, with an estimator fitted with ``monitor_gradients=True``. Parameters are
@@ -58,14 +59,9 @@ class GradientFlowDisplay:
     ['layer 0', 'layer 1', 'layer 2']
     """
 
-    lines_: list[Line2D]
-    labels_: list[Annotation]
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(self, layers: Mapping[int, ArrayLike], *, quantity: str = "gradient_norm") -> None:
-        self.layers = layers
-        self.quantity = quantity
+    layers: Mapping[int, ArrayLike]
+    _: KW_ONLY
+    quantity: str = "gradient_norm"
 
     @classmethod
     def from_estimator(
@@ -100,7 +96,7 @@ class GradientFlowDisplay:
         ValueError
             If there is no such quantity, or ``history_`` does not have it.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         if quantity not in LABELS:
             raise ValueError(
                 f"The 'quantity' parameter must be a str among {set(LABELS)}. "
@@ -131,25 +127,22 @@ class GradientFlowDisplay:
         -------
         GradientFlowDisplay
         """
-        ax = axes_of(self, ax)
+        ax = self._take_axes(ax)
         from matplotlib import colormaps
-        from matplotlib.ticker import LogFormatter
 
         # viridis without its light end, which is hard to see on white
         colors = colormaps["viridis"](np.linspace(0, 0.85, len(self.layers)))
         curves = [np.asarray(values, float) for values in self.layers.values()]
-        self.lines_ = [
+        self.lines_: list[Line2D] = [
             plot_epochs(ax, values, **{"color": color, **kwargs})
             for values, color in zip(curves, colors, strict=True)
         ]
         if self.quantity == "dead_share":
             ax.set_ylim(-0.03, 1.03)
         elif any((values > 0).any() for values in curves):
-            ax.set_yscale("log")
-            ax.yaxis.set_minor_formatter(LogFormatter())  # 3e-01, where 3 x 10^-1 has no room
+            log_scale(ax)
         ax.set_ylabel(LABELS[self.quantity])
         self._label_ends(ax, curves)
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _label_ends(self, ax: Axes, curves: list[Array]) -> None:
@@ -174,7 +167,7 @@ class GradientFlowDisplay:
         free = [to_shares.transform(ends[k])[1] for k in named] - rows
         heights = rows + isotonic_regression(free, y_min=row / 2, y_max=1 - row / 2 - rows[-1])
         colors = {k: line.get_color() for k, line in zip(self.layers, self.lines_, strict=True)}
-        self.labels_ = [
+        self.labels_: list[Annotation] = [
             ax.annotate(
                 f"layer {k}",
                 ends[k],

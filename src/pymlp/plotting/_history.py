@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._axes import axes_of, network_of, plot_epochs
+from ._axes import Display, estimator_of, log_scale, plot_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
 LOG_FROM = 100  # ratio of the largest loss to the smallest beyond which the scale is logarithmic
 
 
-class HistoryDisplay:
+@dataclass(eq=False, repr=False)
+class HistoryDisplay(Display):
     """Training and validation curve of one metric, with the epoch that early stopping chose.
 
     Use `from_estimator`. Parameters are stored as attributes.
@@ -39,6 +40,10 @@ class HistoryDisplay:
         The curves: training (solid), validation (dashed).
     best_line_ : Line2D or None
         The dotted line at `best_epoch`.
+    best_point_ : Line2D or None
+        The dot where it meets the validation curve (the training curve if that is alone), if this
+        is the curve's best value, the lowest loss or the highest score: so on the curve that chose
+        the epoch, and on no other but by chance.
     ax_ : Axes
     figure_ : Figure or SubFigure
 
@@ -54,23 +59,11 @@ class HistoryDisplay:
     ['training', 'validation']
     """
 
-    lines_: list[Line2D]
-    best_line_: Line2D | None
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self,
-        training: ArrayLike | None,
-        validation: ArrayLike | None = None,
-        *,
-        metric: str = "loss",
-        best_epoch: int | None = None,
-    ) -> None:
-        self.training = training
-        self.validation = validation
-        self.metric = metric
-        self.best_epoch = best_epoch
+    training: ArrayLike | None
+    validation: ArrayLike | None = None
+    _: KW_ONLY
+    metric: str = "loss"
+    best_epoch: int | None = None
 
     @classmethod
     def from_estimator(
@@ -102,7 +95,7 @@ class HistoryDisplay:
         ValueError
             If ``history_`` has no such metric.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         history = network.history_
         if not isinstance(metric, str):
             raise TypeError(f"The 'metric' parameter must be a str. Got {metric!r} instead.")
@@ -132,28 +125,35 @@ class HistoryDisplay:
         -------
         HistoryDisplay
         """
-        ax = axes_of(self, ax)
+        ax = self._take_axes(ax)
         name = self.metric.replace("_", " ")
         curves = {
             # where nothing is to be told apart, the metric's name is enough
             "training" if self.validation is not None else name: (self.training, "-"),
             "validation": (self.validation, "--"),
         }
-        self.lines_ = [
+        self.lines_: list[Line2D] = [
             plot_epochs(ax, np.asarray(values, float), **{"ls": style, "label": label, **kwargs})
             for label, (values, style) in curves.items()
             if values is not None
         ]
-        self.best_line_ = None
+        is_loss = self.metric.endswith("loss") and not self.metric.startswith("neg_")
+        self.best_line_: Line2D | None = None
+        self.best_point_: Line2D | None = None
         if self.best_epoch is not None:
             label = f"best epoch: {self.best_epoch}"
             self.best_line_ = ax.axvline(self.best_epoch, ls=":", color="black", label=label)
+            curve = np.asarray(self.lines_[-1].get_ydata(), float)
+            best = np.nanargmin if is_loss else np.nanargmax
+            if not np.isnan(curve).all() and self.best_epoch == 1 + best(curve):
+                (self.best_point_,) = ax.plot(
+                    self.best_epoch, curve[self.best_epoch - 1], "ko", scalex=False
+                )
         drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in self.lines_])
         drawn = drawn[np.isfinite(drawn)]
-        if name.endswith("loss") and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
-            ax.set_yscale("log")
+        if is_loss and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
+            log_scale(ax)
         ax.set_ylabel(name)
         if self.validation is not None or self.best_epoch is not None:
             ax.legend(fontsize="small")
-        self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .._estimators.fitted import network_of
 from .._system.arrays import Array
-from ._axes import bare_axes_of, network_of, size_in_points
+from ._axes import Display, estimator_of, size_in_points
 from ._outputs import output_names
 from ._style import (
     DASHED,
@@ -28,7 +29,6 @@ from ._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import LineCollection, PathCollection
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.text import Text
 
 LONGEST_NAME = 20  # characters
@@ -62,7 +62,8 @@ class _Layer:
         return np.asarray((0.5 * (self.n_places - 1) - places) * self.pitch)
 
 
-class NetworkDisplay:
+@dataclass(eq=False, repr=False)
+class NetworkDisplay(Display):
     """Drawing of a network: its layers as columns of units, its weights as edges.
 
     Positive weights are green and solid, negative ones red and dashed; an edge is the wider and
@@ -108,18 +109,11 @@ class NetworkDisplay:
     ['x0', 'x1', '1']
     """
 
-    def __init__(
-        self,
-        coefs: Sequence[Array],
-        *,
-        activations: Sequence[str],
-        input_names: Sequence[str],
-        output_names: Sequence[str],
-    ) -> None:
-        self.coefs = coefs
-        self.activations = activations
-        self.input_names = input_names
-        self.output_names = output_names
+    coefs: Sequence[Array]
+    _: KW_ONLY
+    activations: Sequence[str]
+    input_names: Sequence[str]
+    output_names: Sequence[str]
 
     @classmethod
     def from_estimator(
@@ -160,8 +154,9 @@ class NetworkDisplay:
         ValueError
             If `max_units` is less than 2 or there are more or fewer names than features.
         """
-        network = network_of(cls, estimator)
-        coefs = network._predictive_parameters().coefs
+        network = estimator_of(cls, estimator)
+        parts = network_of(network)
+        coefs = parts.parameters().coefs
         n_features = len(coefs[0])
         if feature_names is None:
             numbered = [f"x{k}" for k in range(n_features)]  # as scikit-learn names them
@@ -173,7 +168,7 @@ class NetworkDisplay:
             )
         display = cls(
             coefs,
-            activations=[*network._activations(len(coefs) - 1), network.out_activation_],
+            activations=[*parts.activations, parts.output],
             input_names=[str(name) for name in feature_names],
             output_names=output_names(network),
         )
@@ -200,7 +195,7 @@ class NetworkDisplay:
                 "The 'max_units' parameter must be an integer of at least 2. "
                 f"Got {max_units!r} instead."
             )
-        ax = bare_axes_of(self, ax, left=0.02, right=0.98, bottom=0.02, top=0.98)
+        ax = self._take_axes(ax, left=0.02, right=0.98, bottom=0.02, top=0.98)
         sizes = [len(self.coefs[0]), *(w.shape[1] for w in self.coefs)]
         # x counts layers, y points
         width, height = size_in_points(ax)
@@ -235,8 +230,6 @@ class NetworkDisplay:
             ylim=(bottom - FOOT, bottom + room),
         )
         ax.set_axis_off()
-        self.ax_ = ax
-        self.figure_: Figure | SubFigure = ax.figure
         return self
 
     def _draw_edges(self, ax: Axes, layers: list[_Layer], widest: float) -> None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import is_regressor
 
 from .._system.arrays import Array
-from ._axes import axes_of, network_of, size_in_points
+from ._axes import Display, estimator_of, size_in_points
 from ._outputs import output_weights, title_of
 from ._style import SMALLEST_FONT, font_size, sign_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.container import BarContainer
-    from matplotlib.figure import Figure, SubFigure
 
 CROWDED = 100  # from here on bars have no gaps between them
 
 
-class OutputWeightsDisplay:
+@dataclass(eq=False, repr=False)
+class OutputWeightsDisplay(Display):
     """Bars of the weights that lead from the last hidden layer's units to one output.
 
     Positive weights are green and point up, negative ones red and point down.
@@ -58,9 +59,9 @@ class OutputWeightsDisplay:
     'weight to class 2'
     """
 
-    def __init__(self, weights: Array, *, name: str) -> None:
-        self.weights = weights
-        self.name = name
+    weights: Array
+    _: KW_ONLY
+    name: str
 
     @classmethod
     def from_estimator(
@@ -98,7 +99,7 @@ class OutputWeightsDisplay:
         ValueError
             If there is no such class.
         """
-        network = network_of(cls, estimator)
+        network = estimator_of(cls, estimator)
         if class_ is None and is_regressor(network):
             class_ = 0
         display = cls(output_weights(network, class_), name=title_of(network, class_))
@@ -119,7 +120,7 @@ class OutputWeightsDisplay:
         OutputWeightsDisplay
             The display itself.
         """
-        ax = axes_of(self, ax)
+        ax = self._take_axes(ax)
         n_units = len(self.weights)
         order = np.argsort(-self.weights, kind="stable") if sort else np.arange(n_units)
         weights = self.weights[order]
@@ -144,6 +145,4 @@ class OutputWeightsDisplay:
             ylabel=f"weight to {self.name}",
         )
         ax.margins(x=0.02)
-        self.ax_ = ax
-        self.figure_: Figure | SubFigure = ax.figure
         return self

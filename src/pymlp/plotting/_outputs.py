@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.base import is_classifier
 
 from .._estimators.base import BaseMLP
+from .._estimators.fitted import network_of
 from .._system.arrays import Array
 
 
@@ -35,7 +36,7 @@ def output_weights(network: BaseMLP, class_: Any) -> Array:
     outputs = outputs_of(network)
     if class_ not in outputs:
         raise ValueError(f"The 'class_' parameter must be among {outputs}. Got {class_!r} instead.")
-    weights = network._predictive_parameters().coefs[-1]
+    weights = network_of(network).parameters().coefs[-1]
     column = outputs.index(class_)
     if is_classifier(network) and network.n_outputs_ == 1:  # the output is the second class's
         return weights[:, 0] if column == 1 else -weights[:, 0]

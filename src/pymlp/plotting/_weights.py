@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from math import ceil, isqrt, log10, sqrt
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 
+from .._estimators.fitted import network_of
 from .._system.arrays import Array
-from ._axes import bare_axes_of, network_of, size_in_points
+from ._axes import Display, estimator_of, size_in_points
 from ._outputs import output_names, output_weights, title_of
 from ._style import SMALLEST_FONT, font_size, sign_colors, sign_styles, strengths
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.collections import PolyCollection
     from matplotlib.colorbar import Colorbar
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
     from matplotlib.text import Text
 
@@ -30,7 +31,8 @@ MOST_LABELS = 60  # more images have no labels
 WITHIN_RANGE = 99.5  # per cent of the weights; a few large ones would leave the others all grey
 
 
-class WeightsDisplay:
+@dataclass(eq=False, repr=False)
+class WeightsDisplay(Display):
     """Images of the weights that lead from the features to each unit of the first layer.
 
     Middle grey is 0. The default map is grey because its lightness then tells the sign even in
@@ -83,20 +85,12 @@ class WeightsDisplay:
     (6, 8, 8)
     """
 
-    def __init__(
-        self,
-        images: Array,
-        *,
-        names: Sequence[str],
-        title: str,
-        output_weights: Array | None = None,
-        output_name: str | None = None,
-    ) -> None:
-        self.images = images
-        self.names = names
-        self.title = title
-        self.output_weights = output_weights
-        self.output_name = output_name
+    images: Array
+    _: KW_ONLY
+    names: Sequence[str]
+    title: str
+    output_weights: Array | None = None
+    output_name: str | None = None
 
     @classmethod
     def from_estimator(
@@ -155,8 +149,8 @@ class WeightsDisplay:
         ValueError
             If a parameter is not valid, or `image_shape` is needed.
         """
-        network = network_of(cls, estimator)
-        weights = network._predictive_parameters().coefs[0]  # (n_features, n_units)
+        network = estimator_of(cls, estimator)
+        weights = network_of(network).parameters().coefs[0]  # (n_features, n_units)
         n_features, n_units = weights.shape
         shape = _checked_image_shape(image_shape, n_features)
         n_hidden = network.n_layers_ - 2
@@ -219,7 +213,7 @@ class WeightsDisplay:
             )
         n_images, height, width = self.images.shape
         rows, columns = _checked_grid_shape(grid_shape, n_images, height / width)
-        ax = bare_axes_of(self, ax, left=0.02, right=0.88, bottom=0.08, top=0.92)
+        ax = self._take_axes(ax, left=0.02, right=0.88, bottom=0.08, top=0.92)
 
         # in pixels of the mosaic: room between the images, for the frames and for the labels
         side = sqrt(height * width)
@@ -252,8 +246,6 @@ class WeightsDisplay:
         ax.set_title(self.title, fontsize=font_size([self.title], 1.1 * available[0], largest=12))
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-        self.ax_ = ax
-        self.figure_: Figure | SubFigure = ax.figure
         return self
 
     def _scaled(self, scale: str) -> tuple[Array, float]:

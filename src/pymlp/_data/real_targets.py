@@ -1,0 +1,171 @@
+"""Real numbers as targets, or quantiles of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import sparse
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import column_or_1d
+
+from .._core import Loss
+from .._system.arrays import Array
+from .samples import Samples
+from .targets import Evaluator, Target
+from .validation import converted
+
+LOSSES = (
+    "squared_error",
+    "absolute_error",
+    "huber",
+    "pinball",
+    "log_cosh",
+    "poisson",
+    "gamma",
+)
+
+
+class RealTargets(Target):
+    """One number or more a sample; with a list of quantiles as many outputs for each.
+
+    Parameters
+    ----------
+    n_targets : int
+    loss_name : str
+        One of `LOSSES`.
+    levels : list of float or None, default=None
+        The quantiles that a target's outputs estimate, ascending.
+    is_list : bool, default=False
+        Were they given as a list? A single one changes no shape.
+    """
+
+    output_activations = ("identity", "exp")
+
+    def __init__(
+        self,
+        n_targets: int,
+        loss_name: str,
+        levels: list[float] | None = None,
+        *,
+        is_list: bool = False,
+    ) -> None:
+        self.n_targets = n_targets
+        self.loss_name = loss_name
+        self.levels = levels
+        self.is_list = is_list
+        self.n_quantiles = len(levels) if is_list and levels else 1
+        self.n_outputs = n_targets * self.n_quantiles
+        self.score_column = "val_r2" if levels is None else "val_d2_pinball"
+
+    @classmethod
+    def of(cls, y: Array, loss_name: str, quantile: float | list[float]) -> Self:
+        """Find the targets of checked numbers."""
+        if loss_name != "pinball":
+            return cls(_n_targets(y), loss_name)
+        levels = [float(q) for q in np.atleast_1d(quantile)]
+        return cls(_n_targets(y), loss_name, levels, is_list=not isinstance(quantile, Real))
+
+    def check(self, y: Array, name: str) -> None:
+        """Check that y has as many targets."""
+        if _n_targets(y) != self.n_targets:
+            raise ValueError(f"{name} has {_n_targets(y)} outputs, but y has {self.n_targets}.")
+
+    def encode(self, y: Array, dtype: DTypeLike, smoothing: float = 0.0) -> Array:  # noqa: ARG002
+        """Targets, each as often as there are quantiles: (n_samples, n_outputs)."""
+        columns = np.repeat(y.reshape(len(y), -1), self.n_quantiles, axis=1)
+        targets = converted(columns, dtype, "y")
+        if self.loss_name == "gamma" and (targets < np.finfo(targets.dtype).tiny).any():
+            raise ValueError(  # rounded to 0
+                f"loss='gamma' requires y > 0 in {targets.dtype}, got a minimum of {y.min()}."
+            )
+        return targets
+
+    def loss(self, *, delta: float) -> Loss:
+        """Loss of the engine."""
+        quantiles = (self.levels or []) * self.n_targets
+        return Loss(self.loss_name, delta=float(delta), quantiles=quantiles)
+
+    def decode(self, outputs: Array) -> Array:
+        """Predictions: (n_samples,), (n_samples, n_targets) or with the quantiles behind that."""
+        if self.is_list:
+            quantiles = self._by_target(outputs)
+            return quantiles[:, 0] if self.n_targets == 1 else quantiles
+        return outputs.ravel() if self.n_outputs == 1 else outputs
+
+    def score(self, y: Array, outputs: Array, weight: Array | None) -> float:
+        """R^2, or the mean of the quantiles' D^2 pinball scores."""
+        if self.levels is None:
+            return float(r2_score(y, outputs, sample_weight=weight))
+        quantiles = self._by_target(outputs)
+        scores = [
+            d2_pinball_score(y, quantiles[:, :, q], sample_weight=weight, alpha=level)
+            for q, level in enumerate(self.levels)
+        ]
+        return float(np.mean(scores))
+
+    def validation_metrics(
+        self, engine: Evaluator, samples: Samples, rows: Array | None
+    ) -> dict[str, float]:
+        """Columns of ``history_`` for the validation set."""
+        outputs = engine.predict(samples.X, rows)
+        y, weight = samples.y[:, :: self.n_quantiles], samples.weight
+        if rows is not None:
+            y, weight = y[rows], None if weight is None else weight[rows]
+        score = np.nan
+        if np.isfinite(outputs).all():
+            with np.errstate(over="ignore"):  # a fit on its way to diverge
+                score = self.score(y, outputs, weight)
+        return {"val_loss": engine.evaluate(samples, rows)[0], self.score_column: score}
+
+    def to_data(self) -> dict[str, Any]:
+        """What of it goes into a file; `from_data` is the way back."""
+        return {"levels": self.levels, "is_list": self.is_list}
+
+    @classmethod
+    def from_data(cls, n_outputs: int, loss_name: str, data: dict[str, Any]) -> Self:
+        """Read what `to_data` has told, which may be anybody's."""
+        levels, is_list = data["levels"], data["is_list"]
+        sound = levels is None or (
+            type(levels) is list
+            and len(levels) > 0
+            and all(type(level) is float for level in levels)
+            and all(low < high for low, high in pairwise([0.0, *levels, 1.0]))
+        )
+        n_quantiles = len(levels) if sound and levels else 1
+        shaped = type(is_list) is bool and (is_list or n_quantiles == 1)
+        if not sound or not shaped or n_outputs % n_quantiles:
+            raise ValueError(f"it has the quantiles {levels!r} for {n_outputs} outputs")
+        return cls(n_outputs // n_quantiles, loss_name, levels, is_list=is_list)
+
+    def _by_target(self, outputs: Array) -> Array:
+        """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
+        return np.sort(outputs.reshape(len(outputs), -1, self.n_quantiles), axis=2)
+
+
+def checked_targets(y: Any) -> Array:
+    """Check that y holds numbers."""
+    if sparse.issparse(y):
+        raise TypeError("A sparse y is for labels: targets must be an array. Use y.toarray().")
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"y must be numeric, got dtype {y.dtype}.")
+    targets: Array = y
+    return targets
+
+
+def checked_targets_of(loss_name: str, y: Any) -> Array:
+    """Check that y holds numbers that a loss is defined for; one column becomes a vector."""
+    y = checked_targets(y)
+    if loss_name == "poisson" and (y < 0).any():
+        raise ValueError(f"loss='poisson' requires y >= 0, got a minimum of {y.min()}.")
+    if loss_name == "gamma" and (y <= 0).any():
+        raise ValueError(f"loss='gamma' requires y > 0, got a minimum of {y.min()}.")
+    target: Array = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    return target
+
+
+def _n_targets(y: Array) -> int:
+    return 1 if y.ndim == 1 else int(y.shape[1])

@@ -1,0 +1,119 @@
+"""What a fit is given, checked and as the engine reads it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from .._data.samples import Given, Samples
+from .._data.validation import arithmetic_type, checked_weight, converted, naming, validated
+from .._system.arrays import Array
+from .fitted import FittedNetwork
+
+
+class LabelledInput(FittedNetwork, ABC):
+    """The part of the estimators that knows X, y and weights."""
+
+    # --- what differs between classifier and regressor -------------------------------------------
+
+    _y_numeric = False
+
+    @abstractmethod
+    def _checked_y(self, y: Any) -> Any:
+        """Check the kind and the values of y."""
+
+    @abstractmethod
+    def _set_target(self, y: Any, classes: Any, *, incremental: bool) -> None:
+        """Set `_target` (and ``classes_``), or check y against it in a later pass."""
+
+    def _encoded(self, y: Any, dtype: Any) -> Array:
+        """Targets as `Samples.y`."""
+        return self._target.encode(y, dtype)
+
+    def _weigh(
+        self,
+        sample_weight: Array | None,
+        y: Any,  # noqa: ARG002
+        *,
+        incremental: bool,  # noqa: ARG002
+    ) -> Array | None:
+        """Training weights of the samples, with those of their classes."""
+        return sample_weight
+
+    # --- checks ----------------------------------------------------------------------------------
+
+    def _arithmetic_types(self) -> list[Any]:
+        """Types that a new model computes in: X's own if it is one of them, else the first."""
+        if self.precision is None:
+            return [np.float64, np.float32]
+        return ["float32" if self._in_bf16() else self.precision]
+
+    def _validated_X_y(  # noqa: N802
+        self, given: Given, types: list[Any], *, reset: bool
+    ) -> tuple[Any, Any]:
+        """Check X, to be computed in one of the types, and y, which is left as it is."""
+        X, y = validated(
+            self,
+            given.X,
+            given.y,
+            types=types,
+            reset=reset,
+            multi_output=True,
+            y_numeric=self._y_numeric,
+        )
+        return X, self._checked_y(y)
+
+    def _training_set(
+        self, given: Given, types: list[Any], *, reset: bool, incremental: bool
+    ) -> tuple[Samples, Samples]:
+        """Check what is trained on, and set the target; once with and once without class weights.
+
+        The second is as a person would weigh the samples who scores them.
+        """
+        X, y = self._validated_X_y(given, types, reset=reset)
+        dtype = arithmetic_type(X, types)
+        self._set_target(y, given.classes, incremental=incremental)
+        weight = given.weight
+        if weight is not None:
+            weight = checked_weight(weight, X, "sample_weight")
+        targets = self._encoded(y, dtype)
+        weights = self._weigh(weight, y, incremental=incremental), weight
+        trained, plain = (Samples(X, targets, _laid_out_weight(w, dtype)) for w in weights)
+        return trained, plain
+
+    def _validation_set(self, given: Given, dtype: Any) -> Samples:
+        """Check a validation set against what has been fitted."""
+        with naming("X_val, y_val"):
+            X, y = self._validated_X_y(given, [dtype], reset=False)
+        self._target.check(y, "y_val")
+        weight = given.weight
+        with naming("sample_weight_val"):
+            if weight is not None:
+                weight = checked_weight(weight, X, "sample_weight_val")
+            weight = _laid_out_weight(weight, dtype)
+        with naming("y_val"):
+            return Samples(X, self._encoded(y, dtype), weight)
+
+
+def _laid_out_weight(sample_weight: Array | None, dtype: Any) -> Array | None:
+    if sample_weight is None:
+        return None
+    # the engine counts numbers below the smallest normal one as 0
+    if not (sample_weight >= np.finfo(dtype).tiny).any():
+        raise ValueError(
+            f"Sample weights must contain at least one non-zero number in {np.dtype(dtype)}."
+        )
+    return converted(sample_weight, dtype, "sample_weight")
+
+
+def given_validation_set(X_val: Any, y_val: Any, sample_weight_val: Any) -> Given | None:
+    """What of a validation set is given: all that it needs, or nothing."""
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val must be given together.")
+    if X_val is not None:
+        return Given(X_val, y_val, sample_weight_val)
+    if sample_weight_val is not None:
+        raise ValueError("sample_weight_val needs X_val and y_val.")
+    return None
