@@ -32,6 +32,7 @@ from .._resume.fingerprint import fingerprint
 from .._system.arrays import ENGINE_LAYOUT, Array
 from .._system.memory import check_memory
 from .._system.messages import errors_held_back, warn
+from .._system.random_states import undrawn
 from .inputs import LabelledInput
 from .tasks import DURING_FIT, Tasks
 
@@ -116,7 +117,8 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
         """Leave the estimator as it was if the body raises: a fit trains copies of everything."""
         before = dict(self.__dict__)
         try:
-            yield
+            with undrawn(self.random_state):
+                yield
         except BaseException:
             before |= {name: self.__dict__[name] for name in DURING_FIT if name in self.__dict__}
             self.__dict__.clear()
@@ -379,14 +381,18 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
 
     @learning_rate_.setter
     def learning_rate_(self, value: float) -> None:
-        self._stochastic_optimizer().set_learning_rate(value)
+        optimizer = self._stochastic_optimizer()
+        optimizer.set_learning_rate(value)
+        self._optimizer = optimizer
 
     def _stochastic_optimizer(self) -> Optimizer:
+        """The one with which the next step begins."""
         if self.solver == "lbfgs":
             raise AttributeError("solver='lbfgs' has no learning rate.")
-        if not hasattr(self, "_optimizer"):
-            self._optimizer = self._new_optimizer()
-        return self._optimizer
+        optimizer: Optimizer | None = getattr(self, "_optimizer", None)
+        if optimizer is None or optimizer.solver != self.solver:
+            return self._new_optimizer()
+        return optimizer
 
     def _new_optimizer(self) -> Optimizer:
         return Optimizer(self.solver, self.learning_rate_init, self.learning_rate, self.power_t)
