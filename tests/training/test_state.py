@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from pymlp import MLPClassifier, MLPRegressor, schedules
+from pymlp import (
+    MLPClassifier,
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
+    MLPRegressor,
+    schedules,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer. Maximum iterations:sklearn.exceptions.ConvergenceWarning"
@@ -237,3 +243,57 @@ def test_lbfgs_that_diverges_leaves_the_model() -> None:
         reg.set_params(solver="lbfgs").fit(X, Y * 1e200)
     np.testing.assert_equal(reg.coefs_, before["coefs_"])
     np.testing.assert_equal(reg.history_, before["history_"])
+
+
+# --- what a refused call leaves ------------------------------------------------------------------
+
+
+def fails(*_: Any) -> float:
+    raise RuntimeError("no score")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"dropout": [0.1, 0.2]},
+        {"learning_rate": lambda epoch: -1.0},
+        {"scoring": fails, "early_stopping": True},
+        {"init": lambda n_in, n_out, random_state: random_state.rand(n_out)},
+    ],
+)
+@pytest.mark.parametrize("estimator", [MLPClassifier, MLPRegressor])
+def test_a_fit_that_fails_draws_nothing(estimator: Any, params: dict[str, Any]) -> None:
+    ours, ensembles = np.random.RandomState(3), np.random.RandomState(3)
+    expected = np.random.RandomState(3).rand(5)
+    model = estimator(random_state=ours, **params)
+    with pytest.raises((ValueError, RuntimeError)):
+        model.fit(X, LABELS)
+    kind = MLPEnsembleClassifier if estimator is MLPClassifier else MLPEnsembleRegressor
+    with pytest.raises((ValueError, RuntimeError)):
+        kind(estimator(**params), n_estimators=2, random_state=ensembles).fit(X, LABELS)
+    for state in (ours, ensembles):
+        np.testing.assert_array_equal(state.rand(5), expected)
+
+
+def test_a_partial_fit_that_fails_draws_nothing() -> None:
+    state = np.random.RandomState(3)
+    reg = MLPRegressor(random_state=state).partial_fit(X, Y)
+    before = state.get_state(legacy=False)
+    with pytest.raises(ValueError, match="epoch 1"):
+        reg.partial_fit(X * 1e300, Y * 1e300)
+    np.testing.assert_equal(state.get_state(legacy=False), before)
+
+
+def test_a_learning_rate_that_is_refused_leaves_nothing() -> None:
+    clf = MLPClassifier()
+    with pytest.raises(ValueError, match="learning_rate_ must be a finite number"):
+        clf.learning_rate_ = -1
+    assert vars(clf) == vars(MLPClassifier())
+
+
+def test_a_learning_rate_that_is_set_after_another_solver_counts() -> None:
+    clf = MLPClassifier((7,), solver="adam", max_iter=2, random_state=0).fit(X, LABELS)
+    clf.set_params(solver="sgd", learning_rate_init=0.3)
+    assert clf.learning_rate_ == 0.3
+    clf.learning_rate_ = 0.2
+    assert clf.partial_fit(X, LABELS).history_["learning_rate"][-1] == 0.2

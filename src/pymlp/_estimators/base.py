@@ -25,6 +25,7 @@ from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
 from .._system.messages import errors_held_back, warn
+from .._system.random_states import undrawn
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
@@ -178,7 +179,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         """Leave the estimator as it was if the body raises: a fit trains copies of everything."""
         before = dict(self.__dict__)
         try:
-            yield
+            with undrawn(self.random_state):
+                yield
         except BaseException:
             before |= {name: self.__dict__[name] for name in DURING_FIT if name in self.__dict__}
             self.__dict__.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -22,6 +23,7 @@ from .._data.validation import arithmetic_type, checked_weight, naming, validate
 from .._system.arrays import Array
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn
+from .._system.random_states import undrawn
 from .._system.threads import fit_side_by_side, limited_threads
 from .base import BaseMLP
 from .inputs import given_validation_set
@@ -149,6 +151,24 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 error.add_note(f"Raised by the member with random_state={seed}.")
                 raise
 
+        with undrawn(self.random_state):
+            fitted, remarks = self._fit_members(fit_member, template.n_threads or 1)
+        self.estimators_ = fitted
+        _check_feature_names(self, X, reset=True)
+        self.n_features_in_ = data.shape[1]
+        self._adopt(self.estimators_[0])
+        for remark in remarks:  # the members are kept where one of them is made an error
+            warn(remark.message, remark.category)
+        return self
+
+    def _fit_members(
+        self, fit_member: Callable[[int], Any], team: int
+    ) -> tuple[list[Any], list[Warned]]:
+        """Fit the members side by side, each on so many threads at least.
+
+        Returns the members, without those that Ctrl-C met in their first epoch, and what is to be
+        warned of.
+        """
         check_memory(
             self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
         )
@@ -157,7 +177,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         # more than a few a core only wait for each other
         most = max(64, 4 * (os.cpu_count() or 1))
         n_threads = min(self.n_threads or _core.max_threads(), most)
-        n_workers = max(1, min(self.n_estimators, n_threads // (template.n_threads or 1)))
+        n_workers = max(1, min(self.n_estimators, n_threads // team))
         fitted, interrupted = fit_side_by_side(
             [partial(fit_member, seed) for seed in seeds],
             n_workers=n_workers,
@@ -165,7 +185,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         )
         remarks = []
         if interrupted:
-            fitted = [f for f in fitted if f.estimator.n_iter_ > 0]  # an epoch at least
+            fitted = [f for f in fitted if f.estimator.n_iter_ > 0]
             if not fitted:
                 raise KeyboardInterrupt
             kept = f"{len(fitted)} of {self.n_estimators} members are kept."
@@ -173,13 +193,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
             message = f"{count} of {self.n_estimators} members: {warned.message}"
             remarks.append(Warned(warned.category, message))
-        self.estimators_ = [f.estimator for f in fitted]
-        _check_feature_names(self, X, reset=True)
-        self.n_features_in_ = data.shape[1]
-        self._adopt(self.estimators_[0])
-        for remark in remarks:  # the members are kept where one of them is made an error
-            warn(remark.message, remark.category)
-        return self
+        return [f.estimator for f in fitted], remarks
 
     def _of_members(self, method: str, X: Any) -> Array:
         """What a method of each member returns: (n_members, n_samples, ...)."""

@@ -200,14 +200,18 @@ class StartOfFit(LabelledInput, ABC):
 
     @learning_rate_.setter
     def learning_rate_(self, value: float) -> None:
-        self._stochastic_optimizer().set_learning_rate(value)
+        optimizer = self._stochastic_optimizer()
+        optimizer.set_learning_rate(value)
+        self._optimizer = optimizer
 
     def _stochastic_optimizer(self) -> Optimizer:
+        """The one with which the next step begins."""
         if self.solver == "lbfgs":
             raise AttributeError("solver='lbfgs' has no learning rate.")
-        if not hasattr(self, "_optimizer"):
-            self._optimizer = self._new_optimizer()
-        return self._optimizer
+        optimizer: Optimizer | None = getattr(self, "_optimizer", None)
+        if optimizer is None or optimizer.solver != self.solver:
+            return self._new_optimizer()
+        return optimizer
 
     def _new_optimizer(self) -> Optimizer:
         return Optimizer(self.solver, self.learning_rate_init, self.learning_rate, self.power_t)

@@ -132,7 +132,15 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
         what = str(error)
         if type(error) is not ValueError:
             what = f"it is not as pymlp writes it ({type(error).__name__}: {what})"
-        raise ValueError(f"'{path}' cannot be loaded: {what[:MAX_REASON]}.") from error
+        # not from the error, whose text a traceback would show as it is
+        raise ValueError(
+            f"'{_printable(str(path))}' cannot be loaded: {_printable(what)[:MAX_REASON]}."
+        ) from None
+
+
+def _printable(text: str) -> str:
+    """Escape what a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ class Resumable(Observer):
         try:
             self._arrays, description = container.read(self._path)
         except FileNotFoundError:
-            if not Path(self._path).parent.is_dir():  # then there will be no file, either
+            if not os.path.isdir(_folder(self._path)):  # then there will be no file, either
                 raise
         else:
             with container.refusing(self._path):
@@ -114,7 +113,7 @@ class Resumable(Observer):
                     raise ValueError("it is not the checkpoint of a fit")
                 self._state = description["fit"]
         if not self.has_ended:
-            _check_writable(os.path.dirname(os.path.realpath(self._path)))
+            _check_writable(self._path)
 
     @property
     def has_ended(self) -> bool:
@@ -232,11 +231,16 @@ def resumable(resume: Any, solver: str) -> Iterator[Resumable | None]:
         raise
 
 
-def _check_writable(folder: str) -> None:
+def _folder(path: str) -> str:
+    """Where the file is, or will be."""
+    return os.path.dirname(os.path.realpath(path))
+
+
+def _check_writable(path: str) -> None:
     """Raise before the fit, not after its first epochs."""
     effective = os.access in os.supports_effective_ids
-    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    if not os.access(_folder(path), os.W_OK | os.X_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 def _is_number(value: object, kind: type) -> bool:
