@@ -13,6 +13,8 @@ from threadpoolctl import ThreadpoolController  # scikit-learn requires it
 from .._core import StopFlag
 from .messages import Warned, collected_warnings
 
+AWAKE_EVERY = 0.1  # seconds
+
 
 class Fitted(NamedTuple):
     """What came out of a fit."""
@@ -68,7 +70,10 @@ def fit_side_by_side(
         try:
             futures.extend(pool.submit(run, fit) for fit in fits)
             begin.set()
-            wait(futures, return_when=FIRST_EXCEPTION)
+            # now and then awake: a signal that comes just before a sleep would not end it
+            while wait(futures, AWAKE_EVERY, FIRST_EXCEPTION).not_done:
+                if any(future.done() and future.exception() for future in futures):
+                    break
         except KeyboardInterrupt:
             interrupted = True
         finally:
