@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
+from sklearn.callback._callback_support import callback_management_context
 from sklearn.utils import _safe_indexing
 
 from .._data.samples import Given, Samples
@@ -29,7 +30,7 @@ from .._system.random_states import undrawn
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
-from .tasks import DURING_FIT, Tasks
+from .tasks import Tasks
 
 
 class BaseMLP(NestedParams, StartOfFit, ABC):
@@ -129,7 +130,10 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         incremental : bool, default=False
             One epoch only, as ``partial_fit`` does; the callbacks do not hear of it.
         """
-        with self._all_or_nothing(), resumable(resume, self.solver) as checkpoint:
+        # the callbacks are torn down here, not by _fit_context around it: what they raise then
+        # leaves the estimator as it was, too
+        torn_down = callback_management_context(self)
+        with self._all_or_nothing(), torn_down, resumable(resume, self.solver) as checkpoint:
             self._check_call(incremental=incremental)
             context = None if incremental else self._init_callback_context("fit", 0, self.max_iter)
             tasks = Tasks(self, given, context if hasattr(self, "_skl_callbacks") else None)
@@ -182,7 +186,6 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             with undrawn(self.random_state):
                 yield
         except BaseException:
-            before |= {name: self.__dict__[name] for name in DURING_FIT if name in self.__dict__}
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
