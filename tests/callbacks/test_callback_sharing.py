@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -164,11 +165,13 @@ def test_a_fit_amid_the_handling_of_an_error_is_no_failed_one() -> None:
     assert callback.best_epoch_ > 0
 
 
-@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 def test_a_warning_made_an_error_costs_no_results() -> None:
     callback = EarlyStopping("loss", patience=100)
-    with pytest.raises(ConvergenceWarning):
-        small(max_iter=3).set_callbacks(callback).fit(X, y)
+    est = small(max_iter=3).set_callbacks(callback)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            est.fit(X, y)
     assert callback.best_epoch_ == 3
 
 
