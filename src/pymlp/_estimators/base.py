@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
 from .._core import Loss
 from .._data.samples import Given, Samples
@@ -246,8 +246,9 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
         has_scorer = self.scoring is not None and self.scoring != "loss"
         if given_val is not None:
             samples = self._validation_set(given_val, self.coefs_[0].dtype)
-            asked = Given(given_val.X, given_val.y, samples.weight)
-            score = score_of(self, self.scoring, asked) if has_scorer else None
+            score = None
+            if has_scorer:
+                score = score_of(self, self.scoring, self._asked(given_val, samples.weight))
             return rows, Validation(samples, self._target, score=score)
         if not self._stops_early():
             return rows, None
@@ -256,9 +257,7 @@ class BaseMLP(CallbackSupportMixin, LabelledInput, ABC):
         rows, held_out = hold_out(rows, train.weight, strata, fraction, self._random_state)
         score = None
         if has_scorer:  # only for it are rows copied
-            X, y = _safe_indexing(given.X, held_out), _safe_indexing(given.y, held_out)
-            weight = None if plain.weight is None else plain.weight[held_out]
-            score = score_of(self, self.scoring, Given(X, y, weight))
+            score = score_of(self, self.scoring, self._asked(given, plain.weight, held_out))
         # weighed as a person would who scores these rows: without their classes' weights
         return rows, Validation(plain, self._target, held_out, score)
 

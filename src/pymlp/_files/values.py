@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
@@ -17,6 +18,7 @@ ARRAYS = (
     *("bool", "object", "float16", "float32", "float64"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
+DATES = re.compile(r"(datetime|timedelta)64(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
 MAX_TEXT = 2**24  # bytes of an array of strings: NumPy gives each the longest one's width
 MAX_DEPTH = 32  # of values within values
 
@@ -29,7 +31,8 @@ def encoded(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911
     """Value, `depth` values down, as JSON.
 
     Numbers of NumPy become Python's. What JSON does not know is an object of one item, whose name
-    says what it is: 'float' (infinite or NaN), 'tuple', 'dict', 'array', 'schedule'.
+    says what it is: 'float' (infinite or NaN), 'tuple', 'dict', 'array' (or a single date or
+    duration), 'schedule'.
 
     Raises
     ------
@@ -42,6 +45,8 @@ def encoded(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911
         return None if value is None else bool(value)
     if isinstance(value, str):
         return str(value)
+    if type(value) in (np.ndarray, np.datetime64, np.timedelta64):  # this is an Integral as well
+        return {"array": _encoded_array(np.asarray(value), depth)}
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
@@ -60,8 +65,6 @@ def encoded(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911
                 [encoded(key, depth + 1), encoded(item, depth + 1)] for key, item in value.items()
             ]
         }
-    if type(value) is np.ndarray:
-        return {"array": _encoded_array(value, depth)}
     if type(value) in SCHEDULES.values():
         settings = {f.name: encoded(getattr(value, f.name), depth + 1) for f in fields(value)}
         return {"schedule": {"class": type(value).__name__, **settings}}
@@ -103,6 +106,8 @@ def decoded(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911
 
 
 def _encoded_array(array: Array, depth: int) -> dict[str, Any]:
+    if array.dtype.kind in "mM":
+        return {"dtype": array.dtype.name, "values": array.astype(np.int64).tolist()}
     is_text = array.dtype.kind == "U"
     dtype = f"U{array.dtype.itemsize // 4}" if is_text else array.dtype.name
     if not (array.nbytes <= MAX_TEXT if is_text else dtype in ARRAYS):
@@ -110,10 +115,12 @@ def _encoded_array(array: Array, depth: int) -> dict[str, Any]:
     return {"dtype": dtype, "values": encoded(array.tolist(), depth + 1)}
 
 
-def _decoded_array(depth: int, dtype: str, values: Any) -> Array:
+def _decoded_array(depth: int, dtype: str, values: Any) -> Any:
     values = decoded(values, depth + 1)
     if dtype in ARRAYS:
         return np.array(values, dtype=dtype)
+    if DATES.fullmatch(dtype):
+        return np.array(values, dtype=np.int64).view(dtype)[()]
     if not (dtype[0] == "U" and dtype[1:].isdecimal() and len(dtype) < 10):
         raise ValueError(f"it holds an array of the unknown type {dtype!r}")
     if not (isinstance(values, list) and all(isinstance(item, str) for item in values)):
