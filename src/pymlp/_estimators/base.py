@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.callback._callback_support import callback_management_context
-from sklearn.utils import _safe_indexing
 
 from .._data.samples import Given, Samples
 from .._fit.epochs import run_epochs
@@ -214,8 +213,9 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         has_scorer = self.scoring is not None and self.scoring != "loss"
         if given_val is not None:
             samples = self._validation_set(given_val, self.coefs_[0].dtype)
-            asked = Given(given_val.X, given_val.y, samples.weight)
-            score = score_of(self, self.scoring, asked) if has_scorer else None
+            score = None
+            if has_scorer:
+                score = score_of(self, self.scoring, self._asked(given_val, samples.weight))
             return np.arange(n_samples), Validation(samples, self._target, score=score)
         if not self._stops_early():
             return np.arange(n_samples), None
@@ -225,9 +225,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         rows, held_out = hold_out(n_samples, weights, strata, fraction, self._random_state)
         score = None
         if has_scorer:  # only for it are rows copied
-            X, y = _safe_indexing(given.X, held_out), _safe_indexing(given.y, held_out)
-            weight = None if plain.weight is None else plain.weight[held_out]
-            score = score_of(self, self.scoring, Given(X, y, weight))
+            score = score_of(self, self.scoring, self._asked(given, plain.weight, held_out))
         # weighed as a person would who scores these rows: without their classes' weights
         return rows, Validation(plain, self._target, held_out, score)
 
