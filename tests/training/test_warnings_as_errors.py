@@ -137,8 +137,9 @@ class CtrlC(Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_an_interrupted_ensemble() -> None:
-    member = MLPClassifier(**FEW | {"max_iter": 10**9}, n_iter_no_change=10**9)
+def test_an_interrupted_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CtrlC, "sent", False)
+    member = MLPClassifier(**FEW | {"max_iter": 100_000}, n_iter_no_change=100_000)
     clf = MLPEnsembleClassifier(member.set_callbacks(CtrlC()), n_estimators=3, n_threads=1)
     with pytest.raises(UserWarning, match=r"Training interrupted by user: . of 3 members are kept"):
         clf.fit(X, LABELS)

@@ -106,7 +106,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         return self._template().loss
 
     def _outputs(self, X: Any) -> Array:
-        mean: Array = self._of_members("_outputs", X).mean(axis=0)
+        mean: Array = self._of_members(X).mean(axis=0)
         return mean
 
     @available_if(gives_probabilities)
@@ -135,7 +135,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         ValueError
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
-        outputs = self._of_members("_outputs", X)
+        outputs = self._of_members(X)
         mean = self._target.probabilities(outputs.mean(axis=0))
         if not return_std:
             return mean
@@ -236,6 +236,6 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
         ValueError
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
-        predictions = self._of_members("predict", X)
+        predictions = np.stack([self._target.decode(outputs) for outputs in self._of_members(X)])
         mean = predictions.mean(axis=0)
         return (mean, predictions.std(axis=0)) if return_std else mean

@@ -175,7 +175,8 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in (*DURING_FIT, "_parent_callback_ctx", "_sound"):  # a fit's, a meta-estimator's
+        # a fit's, and those of who fits several
+        for name in (*DURING_FIT, "_parent_callback_ctx", "_sound", "_checked"):
             state.pop(name, None)
         optimizer = state.get("_optimizer")
         if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:

@@ -99,7 +99,8 @@ def rebuilt(arrays: dict[str, Array], model: Any) -> Any:
         names = model["feature_names"]
         if len(names) != est.n_features_in_ or not all(isinstance(name, str) for name in names):
             raise ValueError(f"it names {len(names)} features of {est.n_features_in_}")
-        est.feature_names_in_ = np.array(names, dtype=object)
+        for of_names in (est, *getattr(est, "estimators_", [])):
+            of_names.feature_names_in_ = np.array(names, dtype=object)
     return est
 
 
@@ -218,7 +219,6 @@ def _set_members(est: Any, arrays: dict[str, Array], models: Any) -> None:
         raise ValueError("it is an ensemble without members")
     if any(_interface(m) != _interface(est.estimators_[0]) for m in est.estimators_):
         raise ValueError("its members differ in their features, outputs or classes")
-    est.n_features_in_ = est.estimators_[0].n_features_in_
     est._adopt(est.estimators_[0])
 
 
