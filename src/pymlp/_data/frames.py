@@ -49,9 +49,13 @@ def columns_of(frame: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def has_times(frame: Any) -> bool:
-    """Tell whether a data frame has columns of dates, times or durations."""
-    types = getattr(frame, "dtypes", None)
-    return any(map(is_of_time, nw.from_native(frame).schema.values() if types is None else types))
+    """Tell whether it is a data frame with columns of dates, times or durations."""
+    types: Any = ()
+    if hasattr(frame, "columns"):
+        types = getattr(frame, "dtypes", ())
+        if not hasattr(frame, "dtypes") and is_frame(frame):
+            types = nw.from_native(frame).schema.values()
+    return any(map(is_of_time, types))
 
 
 def is_of_time(dtype: Any) -> bool:

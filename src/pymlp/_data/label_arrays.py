@@ -60,14 +60,7 @@ def as_labels(y: Any, name: str = "y") -> Any:
         columns = [as_labels(column, f"{name}[{label!r}]") for label, column in columns_of(y)]
         return joined(columns) if columns else y
     if isinstance(y, Sequence) and not isinstance(y, (str, bytes, memoryview)):
-        nested = [isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) == 1 for row in y]
-        if not any(nested):
-            return _of_values(list(y), name, str) if nested else y
-        if not all(nested) or len(set(map(len, y))) > 1:
-            return y
-        by_column = enumerate(zip(*y, strict=True))
-        columns = [_of_values(list(column), f"{name}[:, {k}]", str) for k, column in by_column]
-        return joined(columns) if columns else y
+        return _of_sequence(y, name) if len(y) else y
     return _of_array(_as_array(y, name), name) if hasattr(y, "__array__") else y
 
 
@@ -181,6 +174,26 @@ def _cast(values: Array, dtype: Any) -> tuple[Array, Array]:
 # --- what is given -------------------------------------------------------------------------------
 
 
+def _of_sequence(y: Sequence[Any], name: str) -> Any:
+    """Labels of a list, or of a list of rows; ragged and deeper ones are left to scikit-learn."""
+    types = set(map(type, y))
+    scalars = not any(issubclass(t, (list, tuple)) or hasattr(t, "ndim") for t in types)
+    widths = {None} if scalars else set(map(_width, y))
+    if widths == {None}:
+        return _of_values(list(y), name, str)
+    if len(widths) > 1:
+        return y
+    by_column = enumerate(zip(*y, strict=True))
+    columns = [_of_values(list(column), f"{name}[:, {k}]", str) for k, column in by_column]
+    return joined(columns) if columns else y
+
+
+def _width(row: Any) -> int | None:
+    """Labels in a row; None of what is no row."""
+    is_row = isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) == 1
+    return len(row) if is_row else None
+
+
 def _as_array(y: Any, name: str) -> Array:
     if isinstance(y, np.ndarray):  # a matrix or a masked array stays one, and is refused
         return y
@@ -214,27 +227,32 @@ def _of_array(y: Array, name: str) -> Array:
 
 def _of_values(values: list[Any], name: str, text: type) -> Array:
     """Labels of a list, or of an array of objects; `text` is the type of an array of strings."""
-    values = [v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v for v in values]
-    examples = {_kind_of(v, name): v for v in {type(v): v for v in values}.values()}
-    kinds = examples.keys()
-    if not kinds <= {"boolean", "integer", "string"} and any(v != v for v in values):  # noqa: PLR0124
+    types = set(map(type, values))
+    if np.ndarray in types:
+        values = [v[()] if isinstance(v, np.ndarray) and v.ndim == 0 else v for v in values]
+        types = set(map(type, values))
+    kinds = {_kind_of(next(v for v in values if type(v) is t), name) for t in types}
+    if kinds & {"float", "date", "duration"} and any(v != v for v in values):  # noqa: PLR0124
         raise ValueError(f"Input {name} contains {'NaN' if 'float' in kinds else 'NaT'}.")
     if len(kinds) > 1 and kinds != {"integer", "float"}:
-        a, b = sorted(examples.values(), key=lambda v: type(v).__name__, reverse=True)[:2]
+        a, b = sorted(types, key=lambda t: t.__name__, reverse=True)[:2]
+        examples = [reprlib.repr(next(v for v in values if type(v) is t)) for t in (a, b)]
         raise TypeError(
             f"{name} must hold labels that can be sorted, which is not supported between "
-            f"'{type(a).__name__}' and '{type(b).__name__}': {reprlib.repr(a)}, {reprlib.repr(b)}."
+            f"'{a.__name__}' and '{b.__name__}': {', '.join(examples)}."
         )
-    if "boolean" in kinds:
+    if kinds == {"boolean"}:
         return np.array(values, bool)
-    if "string" in kinds:
+    if kinds == {"string"}:
         if any(v.endswith("\0") for v in set(values)):
             raise ValueError(f"{name} has labels that end in '\\0', which NumPy would leave out.")
-        return np.array([str.__str__(v) for v in values], text)
+        return np.array(values if types == {str} else [str.__str__(v) for v in values], text)
     array = np.array(values)
-    if kinds == {"integer"} and array.dtype.kind not in "iu":  # NumPy's own, signed and unsigned
-        array = np.array([int(v) for v in values])
-    if not _are_equal(array, values) or (kinds == {"integer"} and array.dtype.kind == "f"):
+    if kinds == {"integer"} and array.dtype.kind not in "iu":  # signed and unsigned ones
+        for dtype in (np.uint64, np.int64):
+            if np.iinfo(dtype).min <= min(values) and max(values) <= np.iinfo(dtype).max:
+                array = np.array([int(v) for v in values], dtype)
+    if (kinds == {"integer"} and array.dtype.kind not in "iu") or not _are_equal(array, values):
         raise ValueError(f"Unknown label type: {name} has numbers or dates of over 64 bits.")
     return _of_array(array, name)
 
@@ -243,8 +261,10 @@ def _are_equal(array: Array, values: list[Any]) -> bool:
     """Tell whether numbers or dates are still what they were before they became an array."""
     if array.dtype.kind in "mM":
         return all(a.astype(v.dtype) == v for a, v in zip(array, values, strict=True))
-    exact = [v.item() if isinstance(v, np.generic) else v for v in values]
-    return array.dtype.kind in "iuf" and bool(array.tolist() == exact)
+    if array.dtype.kind == "f":  # of integers, perhaps
+        values = [v.item() if isinstance(v, np.generic) else v for v in values]
+        return bool(array.tolist() == values)
+    return array.dtype.kind in "iu"
 
 
 def _kind_of(value: Any, name: str) -> str:

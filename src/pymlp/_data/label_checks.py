@@ -19,7 +19,8 @@ def checked_labels(y: Any) -> Any:
     """Check that y holds labels to be learned; a single column becomes one-dimensional."""
     y = check_labels(y, warns=True)
     if not _is_mixed(y):
-        check_classification_targets(y)  # which warns of nearly as many as samples
+        with np.errstate(invalid="ignore"):  # of large floats
+            check_classification_targets(y)  # which warns of nearly as many as samples
     return y
 
 

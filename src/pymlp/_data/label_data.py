@@ -29,12 +29,12 @@ def classes_from_data(data: Any) -> Array:
     found = decoded(data)
     if type(found) is not np.ndarray:
         raise ValueError(f"it holds {found!r} where there should be ndarray")
-    return sorted_classes(found)
+    return sorted_classes(found, "its classes are")
 
 
-def sorted_classes(classes: Any) -> Array:
-    """Check that classes which no fit has found are such as it finds."""
+def sorted_classes(classes: Any, beginning: str = "classes_ is") -> Array:
+    """Check that classes which no fit has found are such as it finds; how an error begins."""
     array: Array = as_labels(classes, "classes_")
     if array.ndim != 1 or not len(array) or not np.array_equal(distinct(array), array):
-        raise ValueError("classes_ must be distinct and in ascending order.")
+        raise ValueError(f"{beginning} not a list of distinct ones in ascending order")
     return array

@@ -137,7 +137,7 @@ def _check_form(values: Any, name: str) -> None:
             "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
             f"{type(values).__name__}."
         )
-    if name == "X" and is_frame(values) and has_times(values):
+    if name == "X" and has_times(values):
         raise ValueError(f"{DATES} columns of dates or times.")
     if isinstance(values, np.ndarray):
         if is_structured(values):
