@@ -64,9 +64,10 @@ class NestedParams(CallbackSupportMixin):
         """
         of_callbacks = {k: v for k, v in params.items() if k.startswith(PREFIX)}
         own = {k: v for k, v in params.items() if k not in of_callbacks}
+        changed = self._changed_callbacks(of_callbacks) if of_callbacks else None  # or it raises
         super().set_params(**with_copied_parts(self, own))
-        if of_callbacks:
-            self.set_callbacks(*self._changed_callbacks(of_callbacks))
+        if changed is not None:
+            self.set_callbacks(*changed)
         return self
 
     def _named_callbacks(self) -> dict[str, Any]:

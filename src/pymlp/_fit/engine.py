@@ -51,6 +51,7 @@ class Engine:
         self.optimizer = optimizer
         self.activations: list[str] = options["activations"]
         self.n_threads: int = options["n_threads"]
+        self.monitors: bool = options["monitor"]
         coefs = parameters.coefs
         single = TrainerBf16 if bf16 else Trainer32
         trainer_class = single if coefs[0].dtype == np.float32 else Trainer64
@@ -99,6 +100,8 @@ class Engine:
 
     def monitored(self) -> dict[str, float]:
         """Columns of ``history_`` that ``monitor_gradients`` adds for the last epoch."""
+        if not self.monitors:
+            return {}
         return {
             f"{name}_{k}": value
             for name, values in self._trainer.monitored.items()

@@ -123,9 +123,11 @@ class Records:
         counted : dict of str to any
             Our attributes that change with it.
         """
-        before = max((len(column) for column in self.history.values()), default=0)
-        for name in self.history | row:
-            column = self.history.setdefault(name, [np.nan] * before)
+        if not row.keys() <= self.history.keys():  # a fit's first epoch
+            before = max(map(len, self.history.values()), default=0)
+            for name in row:
+                self.history.setdefault(name, [np.nan] * before)
+        for name, column in self.history.items():
             column.append(row.get(name, np.nan))
         counted["n_iter"] = self.n_iter + 1
         # at once, whenever an interrupt comes; `drop_uncounted` mends the lists

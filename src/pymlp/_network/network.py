@@ -52,28 +52,6 @@ class Network(NamedTuple):
         """The network that puts out its last pre-activations."""
         return self._replace(output="identity", groups=())
 
-    def _as_far_as(self, layer: int | None) -> tuple[int, list[str], _core.Loss]:
-        """Number of layers, their activations, and a loss with that of the last one."""
-        if layer is None:
-            loss = loss_of_output(self.output, self.groups)
-            return len(self.units) - 1, self.activations, loss
-        return layer + 1, self.activations[: layer + 1], loss_of_output("identity")
-
-    def predict_as_is(self, X: Array, layer: int | None = None) -> Array | None:
-        """`predict` for an array that was not checked; None where a check has something to say."""
-        n_layers, activations, loss = self._as_far_as(layer)
-        return _core.predict_as_is(
-            self.coefs,
-            self.intercepts,
-            X,
-            self.units,
-            activations,
-            loss,
-            n_layers,
-            self.n_threads,
-            self.bf16,
-        )
-
     def predict(self, X: Any, layer: int | None = None) -> Array:
         """Compute what the network puts out, or one of its hidden layers: (n_samples, n_units).
 
@@ -89,12 +67,12 @@ class Network(NamedTuple):
         ValueError
             If an output is NaN, or the weights are not finite or do not fit each other.
         """
-        outputs = self.predict_as_is(X, layer) if type(X) is np.ndarray else None
-        if outputs is not None:
-            return outputs
         parameters = self.parameters()
-        n_layers, activations, loss = self._as_far_as(layer)
-        coefs, intercepts = parameters.coefs[:n_layers], parameters.intercepts[:n_layers]
+        coefs, intercepts, activations = parameters.coefs, parameters.intercepts, self.activations
+        loss = loss_of_output(self.output, self.groups)
+        if layer is not None:
+            coefs, intercepts = coefs[: layer + 1], intercepts[: layer + 1]
+            activations, loss = activations[: layer + 1], loss_of_output("identity")
         n_bytes = X.shape[0] * coefs[-1].shape[1] * coefs[-1].itemsize
         check_memory(n_bytes, f"The output of {coefs[-1].shape[1]} units for {X.shape[0]} rows")
         outputs = _core.predict(coefs, intercepts, X, activations, loss, self.n_threads, self.bf16)

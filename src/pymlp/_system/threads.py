@@ -76,7 +76,13 @@ def fit_side_by_side(
             stop.set()
             begin.set()
             pool.shutdown(cancel_futures=True)
-    return [future.result() for future in futures if not future.cancelled()], interrupted
+    ended = [future for future in futures if not future.cancelled()]
+    errors = [error for future in ended if (error := future.exception()) is not None]
+    # the other fits were only stopped because of one that has failed, or because of Ctrl-C
+    failed = [error for error in errors if not isinstance(error, KeyboardInterrupt)]
+    if failed or (errors and not interrupted):
+        raise (failed or errors)[0]
+    return [future.result() for future in ended if future.exception() is None], interrupted
 
 
 def _wait(futures: Sequence[Future[Any]]) -> None:

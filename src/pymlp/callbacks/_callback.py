@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -244,7 +245,9 @@ class Callback(HasParams):
             )
         self.check_params()
         fit = copy(self)
-        vars(fit).update(deepcopy(self._results()))  # which may be lists that the hooks append to
+        for name, value in self._results().items():  # which may be lists that the hooks append to
+            with suppress(Exception):  # what cannot be copied, such as a lock, is shared
+                setattr(fit, name, deepcopy(value))
         fit._fit = _Fit(self, context)
         self._fits[id(estimator)] = fit
 
@@ -325,9 +328,8 @@ class _Fit:
     handled: BaseException | None = field(default_factory=sys.exception)  # by who called fit
 
     def has_failed(self) -> bool:
-        """Tell at its end whether the fit raises; a warning made an error leaves a model."""
-        error = sys.exception()
-        return error is not self.handled and not isinstance(error, Warning)
+        """Tell at its end whether the fit raises."""
+        return sys.exception() is not self.handled
 
     @cached_property
     def began(self) -> dict[str, _Began]:
