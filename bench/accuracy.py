@@ -35,7 +35,7 @@ def rows(split: Split, seeds: int, precision: str | None) -> Iterator[list[str]]
         name = split.architecture(network.hidden)
         row = [name, f"{fmean(scores):.4f}", f"{spread:.4f}", f"{epochs:.0f}"]
         yield [*row, f"{network.lecture_accuracy:.4f}"]
-    ensemble = MLPEnsembleClassifier(trainings[0].classifier, n_members=8, random_state=0)
+    ensemble = MLPEnsembleClassifier(trainings[0].classifier, n_estimators=8, random_state=0)
     ensemble.fit(split.X_train, split.y_train, X_val=split.X_val, y_val=split.y_val)
     yield [f"8 x {name}", f"{ensemble.score(split.X_test, split.y_test):.4f}", "", "", ""]
 

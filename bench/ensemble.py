@@ -58,7 +58,7 @@ def seconds_of_both(
     """The medians of the single fits' seconds, of the ensemble's, and of their ratio by round."""
     net = MLPClassifier((hidden,), max_iter=epochs, **COMMON)
     ensemble = MLPEnsembleClassifier(
-        net, n_members=MEMBERS, random_state=0, n_threads=n_threads
+        net, n_estimators=MEMBERS, random_state=0, n_threads=n_threads
     ).fit(data.X[:100], data.y[:100])
     singles = [clone(member).set_params(n_threads=n_threads) for member in ensemble.estimators_]
 

@@ -1,9 +1,5 @@
 """The settings of Sphinx: ``sphinx-build -W -b html docs docs/_build/html`` makes the pages."""
 
-import warnings
-
-from sklearn.exceptions import ConvergenceWarning
-
 import pymlp
 
 project = "pymlp"
@@ -23,9 +19,10 @@ extensions = [
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "navigation_with_keys": False,
-    # none beside the lecture, which needs the width for code and pictures
+    # none beside the lecture and how-to, which need the width for code and pictures
     "secondary_sidebar_items": {
-        page: ["page-toc"] for page in ("design", "from-scikit-learn", "generated/*")
+        page: ["page-toc"]
+        for page in ("api", "design", "from-scikit-learn", "performance", "generated/*")
     },
 }
 html_static_path = ["_static"]
@@ -45,5 +42,3 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "download_all_examples": False,
 }
-# The lecture's pages train for as many epochs as they say, not until nothing improves.
-warnings.filterwarnings("ignore", category=ConvergenceWarning)

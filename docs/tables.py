@@ -1,12 +1,13 @@
-"""The tables of docs/from-scikit-learn.md, made from both packages' code.
+"""The tables of docs/from-scikit-learn.md and docs/api.md, made from both packages' code.
 
-``python -m docs.tables`` writes them between the page's markers; tests/package/test_docs.py fails
-when page and code disagree.
+``python -m docs.tables`` writes them between the pages' markers; a test fails when page and code
+disagree.
 """
 
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,27 @@ import pymlp
 from docs import behaviour
 
 PAGE = Path(__file__).with_name("from-scikit-learn.md")
+API = PAGE.with_name("api.md")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 PAIRS = {
     "classifier": (pymlp.MLPClassifier, neural_network.MLPClassifier),
     "regressor": (pymlp.MLPRegressor, neural_network.MLPRegressor),
 }
+GROUPS = {  # the estimators' parameters, by what they are for
+    "architecture": ["hidden_layer_sizes", "activation", "dropout", "init"],
+    "solver": [
+        "solver", "learning_rate_init", "learning_rate", "power_t", "batch_size", "momentum",
+        "nesterovs_momentum", "beta_1", "beta_2", "epsilon", "weight_decay", "clip_norm",
+        "ema_decay", "max_fun",
+    ],
+    "loss": ["loss", "focal_gamma", "label_smoothing", "quantile", "huber_delta", "alpha"],
+    "data": ["class_weight", "validation_fraction", "shuffle", "precision"],
+    "run": [
+        "max_iter", "early_stopping", "scoring", "n_iter_no_change", "tol", "warm_start",
+        "random_state", "n_threads", "verbose", "monitor_gradients",
+    ],
+}  # fmt: skip
 IN_SHORT = {  # of scikit-learn's words for a constraint
     "an array-like": "a list, one a hidden layer",
     "an instance of 'bool' or an instance of 'numpy.bool'": "a bool",
@@ -67,7 +83,7 @@ def described(documented: Any, section: str) -> dict[str, tuple[str, str]]:
 
 
 def first_sentence(text: str) -> str:
-    text = re.sub(r"\s+", " ", re.sub(r" \[\d+\]_", "", text)).strip()
+    text = re.sub(r" \[\d+\]_", "", re.sub(r"\s+", " ", text)).strip()
     text = re.sub(r"``|`", "`", text)
     return re.split(r"\.(?: |$)|; (?=if )", text)[0]
 
@@ -131,6 +147,31 @@ def new_parameters() -> str:
             else:
                 rows[name] = [code(name), code(repr(default)), kind, about[name][1]]
     return table(["parameter", "default", "of", "what it is"], rows.values())
+
+
+def parameters_for(group: str) -> str:
+    """The parameters of a group: default, whose they are, what they do."""
+    rows = []
+    for name in GROUPS[group]:
+        owners = {kind: ours for kind, (ours, _) in PAIRS.items() if name in defaults(ours)}
+        given = {kind: code(repr(defaults(ours)[name])) for kind, ours in owners.items()}
+        told = {kind: described(ours, "Parameters")[name][1] for kind, ours in owners.items()}
+        rows.append(
+            [
+                code(name),
+                each(given),
+                next(iter(owners)) if len(owners) == 1 else "both",
+                each(told),
+            ]
+        )
+    return table(["parameter", "default", "of", "what it is"], rows)
+
+
+def each(by_kind: dict[str, str]) -> str:
+    """What holds for both kinds of estimators; of either where they differ."""
+    if len(set(by_kind.values())) == 1:
+        return next(iter(by_kind.values()))
+    return ". ".join(f"{kind.capitalize()}: {text}" for kind, text in by_kind.items())
 
 
 def new_attributes() -> str:
@@ -217,7 +258,7 @@ TABLES: dict[str, Callable[[], str]] = {
         targets,
         differences,
     )
-}
+} | {f"parameters_{group}": partial(parameters_for, group) for group in GROUPS}
 
 
 def filled(page: str) -> str:
@@ -226,4 +267,5 @@ def filled(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text()))
+    for page in (PAGE, API):
+        page.write_text(filled(page.read_text()))

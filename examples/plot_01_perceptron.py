@@ -9,14 +9,20 @@ regression from the probability that it gave to the right answer.
 # %%
 # Points in the plane, of two classes that overlap a little.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_blobs, make_circles
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.linear_model import Perceptron
 
 from pymlp import MLPClassifier
 from pymlp.plotting import BoundaryDisplay
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 X, y = make_blobs(200, centers=[(-1, -1), (1, 1)], cluster_std=0.9, random_state=0)
 

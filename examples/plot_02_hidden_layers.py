@@ -9,12 +9,18 @@ with enough units every training point ends up on its right side.
 # %%
 # Three data sets that no single line can divide.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_blobs, make_circles, make_moons
+from sklearn.exceptions import ConvergenceWarning
 
 from pymlp import MLPClassifier
 from pymlp.plotting import BoundaryDisplay
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 blobs, blob = make_blobs(
     200, centers=[(-2, -2), (2, 2), (-2, 2), (2, -2)], cluster_std=0.7, random_state=0

@@ -13,12 +13,18 @@ deep network hardly learn: their gradient has vanished on the way back.
 # :math:`(x W_1) W_2 = x\, (W_1 W_2)`, which is one. What matters for learning is the derivative
 # :math:`f'`, because the gradient of each layer is multiplied by it.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from pymlp import MLPClassifier
 from pymlp.plotting import GradientFlowDisplay
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 z = np.linspace(-4, 4, 401)
 functions = {

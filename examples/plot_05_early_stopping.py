@@ -12,13 +12,19 @@ back show when that begins; then it is time to stop.
 # Two hundred points of two overlapping moons, a tenth of which carry the wrong label, and a network
 # with thousands of weights. A second set of points, the validation set, is never trained on.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_moons
+from sklearn.exceptions import ConvergenceWarning
 
 from pymlp import MLPClassifier
 from pymlp.callbacks import EarlyStopping
 from pymlp.plotting import BoundaryDisplay, HistoryDisplay
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 rng = np.random.default_rng(0)
 

@@ -9,12 +9,18 @@ parameters. Which one learns more depends on the data, on the optimizer and on l
 # %%
 # Four rings, of two classes in turn. Half of the points are for training, half for testing.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from pymlp import MLPClassifier
 from pymlp.plotting import BoundaryDisplay, NetworkDisplay
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 rng = np.random.default_rng(0)
 

@@ -158,7 +158,7 @@ for ax, i in zip(axes, wrong, strict=False):
 # ------------
 # - A hidden layer of 50 units makes a large step, everything after it a small one.
 # - On MNIST the lecture's Keras networks have test accuracies of 0.891, 0.938, 0.944, 0.946 and
-#   0.953. pymlp's README tells what pymlp's have, as the mean of five seeds.
+#   0.953; those of pymlp, as means of five seeds, are in :doc:`/performance`.
 # - ``python -m pymlp`` trains these five networks too, and ``python -m pymlp --report DIR`` writes
 #   a page about them.
 

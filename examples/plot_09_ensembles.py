@@ -9,13 +9,19 @@ mostly better than each of them, and where they disagree the ensemble is unsure.
 # %%
 # Small networks on few digits, so that there is something to gain.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)
@@ -30,7 +36,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 # of the images, as many at a time as there are threads, and averages their probabilities.
 
 network = MLPClassifier((20,), learning_rate_init=0.01, batch_size=50, max_iter=60)
-ensemble = MLPEnsembleClassifier(network, n_members=16, random_state=0).fit(X_train, y_train)
+ensemble = MLPEnsembleClassifier(network, n_estimators=16, random_state=0).fit(X_train, y_train)
 
 accuracies = [member.score(X_test, y_test) for member in ensemble.estimators_]
 print(f"members:  {min(accuracies):.3f} to {max(accuracies):.3f}, mean {np.mean(accuracies):.3f}")
@@ -43,8 +49,8 @@ print(f"ensemble: {ensemble.score(X_test, y_test):.3f}")
 probas = np.stack([member.predict_proba(X_test) for member in ensemble.estimators_])  # (16, n, 10)
 rng = np.random.default_rng(0)
 means = []
-for n_members in range(1, 17):
-    draws = [probas[rng.permutation(16)[:n_members]].mean(axis=0) for _ in range(100)]
+for n_estimators in range(1, 17):
+    draws = [probas[rng.permutation(16)[:n_estimators]].mean(axis=0) for _ in range(100)]
     means.append(np.mean([accuracy_score(y_test, draw.argmax(axis=1)) for draw in draws]))
 
 fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
@@ -106,7 +112,7 @@ t = np.sin(x) + rng.normal(0, 0.1, x.size)
 
 network = MLPRegressor(hidden_layer_sizes=(50, 50), learning_rate_init=0.01, batch_size=20)
 network.set_params(max_iter=400, n_iter_no_change=400)
-band = MLPEnsembleRegressor(network, n_members=16, bootstrap=True, random_state=0).fit(
+band = MLPEnsembleRegressor(network, n_estimators=16, bootstrap=True, random_state=0).fit(
     x[:, None], t
 )
 

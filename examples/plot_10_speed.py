@@ -15,15 +15,20 @@ writes, and how long an epoch takes. Libraries that are not installed are left o
 
 import os
 import time
+import warnings
 from functools import partial
 from importlib.util import find_spec
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 from pymlp import MLPClassifier
+
+# Here a network trains for the epochs that it is given, whether or not the loss could still fall.
+warnings.simplefilter("ignore", ConvergenceWarning)
 
 BATCH, HIDDEN, RATE, MOMENTUM = 50, 200, 0.05, 0.9
 
@@ -248,6 +253,6 @@ ax.set(xlim=(0, None), xlabel="time an epoch, in multiples of pymlp's (shorter i
 #   (:doc:`/design`).
 # - All libraries share one process here, which is simple but not quite fair, and these are few and
 #   short rounds. ``python -m bench`` gives each a process of its own, watches what else is running,
-#   and measures the lecture's five networks. Its table is in the README.
+#   and measures the lecture's five networks: :doc:`/performance`.
 
 plt.show()

@@ -118,11 +118,20 @@ struct Arrays {
           squares(divide_up(n_in, k.row_tile)) {}
 
     void multiply() {
-        for (Index p = 0; p < panels.count(); ++p)
-            products.gemm({batch, operands<Operand>(panels.rows), x.data(), ldx,
-                           multiplied.data() + panels.offset(p), panels.vectors(p) * k.lanes,
-                           panels.vectors(p), bias.data() + panels.first_column(p),
-                           z.data() + panels.first_column(p), ldz});
+        GemmArgs<Operand> args{};
+        args.rows = batch;
+        args.depth = operands<Operand>(panels.rows);
+        args.a = x.data();
+        args.lda = ldx;
+        args.ldc = ldz;
+        for (Index p = 0; p < panels.count(); ++p) {
+            args.b = multiplied.data() + panels.offset(p);
+            args.vectors = panels.vectors(p);
+            args.ldb = args.vectors * k.lanes;
+            args.bias = bias.data() + panels.first_column(p);
+            args.c = z.data() + panels.first_column(p);
+            products.gemm(args);
+        }
     }
     void update(Solver solver, bool penalised) {
         OptimizerStep<T> step;
@@ -136,31 +145,32 @@ struct Arrays {
         step.alpha = T(1e-4);
         step.inverse = T(1) / T(batch);
         step.sum_rate = step.learning_rate * step.inverse;
+        UpdateArgs<T> args{};
+        args.last_row = panels.rows;
+        args.squares = penalised ? squares.data() : nullptr;
         for (Index p = 0; p < panels.count(); ++p) {
-            const Index at = panels.offset(p);
-            products.update(
-                product(p),
-                {0, panels.rows, panels.vectors(p), weights.data() + at, first_moment.data() + at,
-                 second_moment.data() + at, nullptr, penalised ? squares.data() : nullptr, rounded(p)},
-                step);
+            args.vectors = panels.vectors(p);
+            args.weights = weights.data() + panels.offset(p);
+            args.first_moment = first_moment.data() + panels.offset(p);
+            args.second_moment = second_moment.data() + panels.offset(p);
+            args.pairs = rounded(p);
+            products.update(product(p), args, step);
         }
     }
     void derive() {
         for (Index p = 0; p < panels.count(); ++p) products.gradient(product(p));
     }
     GradientArgs<Operand> product(Index p) {
-        return {0,
-                panels.rows,
-                operands<Operand>(batch),
-                inputs.data(),
-                ldg,
-                nullptr,
-                dz.data() + panels.first_column(p),
-                ldz,
-                panels.vectors(p),
-                gradient.data() + panels.offset(p),
-                false,
-                nullptr};
+        GradientArgs<Operand> args{};
+        args.last_row = panels.rows;
+        args.batch = operands<Operand>(batch);
+        args.x = inputs.data();
+        args.ldx = ldg;
+        args.dz = dz.data() + panels.first_column(p);
+        args.lddz = ldz;
+        args.vectors = panels.vectors(p);
+        args.gradient = gradient.data() + panels.offset(p);
+        return args;
     }
     Bf16Pair* rounded(Index p) {
         if constexpr (is_pair<Operand>)

@@ -7,11 +7,14 @@ planned over `max_iter` epochs; a fit that stops early has gone only part of the
 
 import math
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval
+
+from ._system.params import HasParams
 
 __all__ = ["Cosine", "Exponential", "OneCycle", "Schedule", "Step", "WarmUp"]
 
@@ -19,13 +22,17 @@ SHARE = [Interval(Real, 0, 1, closed="right")]
 EPOCHS = [Interval(Integral, 1, None, closed="left")]
 
 
-class Schedule(ABC):
-    """A learning rate as a share of `learning_rate_init`; the base of the schedules."""
+class Schedule(HasParams, ABC):
+    """A learning rate as a share of `learning_rate_init`; the base of the schedules.
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    A search reaches its parameters as ``learning_rate__final`` and the like.
+    """
 
     def __post_init__(self) -> None:
-        validate_parameter_constraints(self._parameter_constraints, vars(self), type(self).__name__)
+        self.check_params()
+
+    def __sklearn_clone__(self) -> Self:
+        return deepcopy(self)  # whatever its constructor makes of its arguments
 
     @abstractmethod
     def __call__(self, epoch: int, n_epochs: int) -> float:
@@ -45,7 +52,7 @@ class Schedule(ABC):
         """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cosine(Schedule):
     """Half a cosine wave from 1 down to `final`.
 
@@ -73,7 +80,7 @@ class Cosine(Schedule):
         return _half_wave(1.0, self.final, epoch / n_epochs)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Exponential(Schedule):
     """Multiplied by `decay` after each epoch.
 
@@ -97,7 +104,7 @@ class Exponential(Schedule):
         return float(self.decay**epoch)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Step(Schedule):
     """Multiplied by `decay` after every so many epochs.
 
@@ -127,7 +134,7 @@ class Step(Schedule):
         return float(self.decay ** (epoch // (self.every or max(1, math.ceil(n_epochs / 3)))))
 
 
-@dataclass(frozen=True)
+@dataclass
 class OneCycle(Schedule):
     """Up from `start` to 1 and down to `final`, each along half a cosine wave.
 
@@ -170,7 +177,7 @@ class OneCycle(Schedule):
         return _half_wave(1.0, self.final, (epoch - peak) / max(last - peak, 1e-9))
 
 
-@dataclass(frozen=True)
+@dataclass
 class WarmUp(Schedule):
     """A straight rise to 1 in the first epochs, and then 1 or another schedule.
 

@@ -33,9 +33,9 @@ def fitted(estimator: Any) -> Any:
 def build(estimator: Any) -> Any:
     params = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0, "batch_size": 20}
     if estimator is MLPEnsembleClassifier:
-        return estimator(MLPClassifier(**params), n_members=2, random_state=0)
+        return estimator(MLPClassifier(**params), n_estimators=2, random_state=0)
     if estimator is MLPEnsembleRegressor:
-        return estimator(MLPRegressor(**params), n_members=2, random_state=0)
+        return estimator(MLPRegressor(**params), n_estimators=2, random_state=0)
     return estimator(**params)
 
 
@@ -220,7 +220,7 @@ BAD_LABELS: dict[str, tuple[Any, str]] = {
     "infinity": (put(LABELS, INF), "y contains infinity"),
     "real numbers": (LABELS + 0.5, "unknown label type"),
     "complex": (LABELS * 1j, "complex data not supported"),
-    "NaT": (put(LABELS, np.datetime64("NaT"), "M8[s]"), "contains NaT"),
+    "NaT": (put(LABELS, np.datetime64("NaT", "s"), "M8[s]"), "contains NaT"),
     "bytes": (np.array([b"a", b"b"])[LABELS % 2], "bytes is not supported"),
     "None among them": (objects("a", None), "y must hold labels that can be sorted"),
     "nothing but None": (objects(None), "label type"),
@@ -405,8 +405,10 @@ def test_networks_larger_than_the_memory(solver: str) -> None:
         units = re.escape(" - ".join(map(str, (5, *sizes))))
         message = rf"A network of {units} - \d units needs [\d,.]+ GiB of memory, 0.1 GiB are there"
         assert_refused(model, lambda m: m.fit(X, LABELS), message)
-    ensemble = build(MLPEnsembleClassifier).set_params(n_members=2**70)
-    assert_refused(ensemble, lambda m: m.fit(X, LABELS), f"An ensemble of n_members={2**70} needs")
+    ensemble = build(MLPEnsembleClassifier).set_params(n_estimators=2**70)
+    assert_refused(
+        ensemble, lambda m: m.fit(X, LABELS), f"An ensemble of n_estimators={2**70} needs"
+    )
     rows = np.broadcast_to(np.uint8(1), (2**40, 5))
     model = copy(fitted(MLPClassifier))
     assert_refused(model, lambda m: m.predict(rows), "The output of 3 units for 1099511627776 rows")

@@ -39,7 +39,7 @@ NAN, INF = np.nan, np.inf
 def build(estimator: Any, /, **params: Any) -> Any:
     if estimator in (MLPEnsembleClassifier, MLPEnsembleRegressor):
         member = build(MLPClassifier if estimator is MLPEnsembleClassifier else MLPRegressor)
-        return estimator(**{"estimator": member, "n_members": 2, "random_state": 0} | params)
+        return estimator(**{"estimator": member, "n_estimators": 2, "random_state": 0} | params)
     defaults = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0, "batch_size": 20}
     return estimator(**defaults | params)
 
@@ -110,7 +110,7 @@ BAD_REGRESSOR = BAD | {
 }
 BAD_ENSEMBLE: dict[str, list[Any]] = {
     "estimator": [3, "MLP", MLPClassifier, MLPRegressor, object()],
-    "n_members": COUNT,
+    "n_estimators": COUNT,
     "bootstrap": BOOLEAN,
     "random_state": ["seed", -1, 1.5],
     "n_threads": OPTIONAL_COUNT,
@@ -306,9 +306,9 @@ for made, name, wrong in [
     *((C.ReduceLROnPlateau, "cooldown", v) for v in (-1, 1.5, "a")),
     *((C.ReduceLROnPlateau, "min_lr", v) for v in (-1, NAN, INF, "a")),
     *((C.LearningRateScheduler, "schedule", v) for v in (None, 0.1, "cosine")),
-    *((C.ModelCheckpoint, "path", v) for v in (None, 3, b"weights")),
+    *((C.ModelCheckpoint, "filepath", v) for v in (None, 3, b"weights")),
     *((C.ModelCheckpoint, "every", v) for v in (0, 1.5, "a")),
-    *((C.CSVLogger, "path", v) for v in (None, 3)),
+    *((C.CSVLogger, "filename", v) for v in (None, 3)),
     *((C.CSVLogger, "separator", v) for v in (None, 3, b",")),
     *((C.CSVLogger, "append", v) for v in (2, "yes")),
     *((C.TensorBoard, "log_dir", v) for v in (None, 3)),
@@ -317,8 +317,9 @@ for made, name, wrong in [
     *((load_mnist, "folder", v) for v in (None, 3, b"MNIST")),
 ]:
     arguments: dict[str, Any] = {name: wrong}
-    if made in (C.ModelCheckpoint, C.CSVLogger, load_idx):
-        arguments = {"path": "values"} | arguments
+    of_file = {C.ModelCheckpoint: "filepath", C.CSVLogger: "filename", load_idx: "path"}.get(made)
+    if of_file is not None:
+        arguments = {of_file: "values"} | arguments
     OTHERS[f"{made.__name__}-{name}-{len(OTHERS)}"] = (
         lambda made=made, arguments=arguments: made(**arguments),
         f"(?s)^The '{name}' parameter of {made.__name__} must be .+ Got {re.escape(repr(wrong))}",

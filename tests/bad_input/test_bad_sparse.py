@@ -118,7 +118,7 @@ BAD_VALUES: dict[str, tuple[Any, str]] = {
     "NaN in CSC": (with_parts(CSC, data=put(CSC.data, 2, np.nan)), "input X contains NaN"),
     "complex": (with_parts(CSR, data=CSR.data * 1j), "complex data not supported"),
     "words": (with_parts(CSR, data=np.full(LAST, "a")), "could not convert string"),
-    "one dimension": (sparse.coo_array(DENSE[:, 0]), "expected 2d"),
+    "one dimension": (sparse.coo_array(DENSE[:, 0]), "expected 2d|a 1d sparse array"),
     "no rows": (sparse.csr_matrix((0, 5)), r"0 sample\(s\)"),
     "no columns": (sparse.csr_matrix((N, 0)), r"0 feature\(s\)"),
     "falsely sorted": (claiming(unsorted(CSR)), "sorted, unique column indices"),
@@ -135,7 +135,7 @@ def fitted(estimator: Any) -> Any:
 def build(estimator: Any) -> Any:
     params: dict[str, Any] = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0}
     if estimator is MLPEnsembleRegressor:
-        return estimator(MLPRegressor(**params), n_members=2, random_state=0)
+        return estimator(MLPRegressor(**params), n_estimators=2, random_state=0)
     return estimator(**params)
 
 
@@ -178,7 +178,7 @@ BAD_Y: dict[str, tuple[Any, str]] = {
     "twos": (Y * 2, "label indicator matrix of zeros and ones"),
     "NaN": (with_parts(Y, data=put(Y.data, 2, np.nan, float)), "y contains NaN"),
     "complex": (Y * 1j, "complex data not supported"),
-    "one dimension": (sparse.coo_array(LABELS), "label indicator matrix"),
+    "one dimension": (sparse.coo_array(LABELS), "label indicator matrix|a 1d sparse array"),
     "too short": (Y[:-1], "inconsistent"),
 }
 

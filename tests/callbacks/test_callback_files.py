@@ -1,10 +1,14 @@
 """The callbacks that write files."""
 
 import csv
+import os
+import resource
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
@@ -13,8 +17,9 @@ import pytest
 from sklearn.datasets import make_moons
 from sklearn.model_selection import GridSearchCV
 
+import pymlp
 from pymlp import MLPClassifier, MLPRegressor
-from pymlp.callbacks import Callback, CSVLogger, ModelCheckpoint, TensorBoard
+from pymlp.callbacks import Callback, CSVLogger, ModelCheckpoint, TensorBoard, _files
 
 X, y = make_moons(120, noise=0.3, random_state=0)
 X_VAL, Y_VAL = make_moons(60, noise=0.3, random_state=1)
@@ -46,7 +51,7 @@ def test_a_checkpoint_is_the_fit_up_to_there(tmp_path: Path, options: dict[str, 
     checkpoint = ModelCheckpoint(tmp_path / "new" / "{epoch:02d}.joblib", every=2)
     small(checkpoint, **options).fit(X, y)
     assert names(tmp_path / "new") == ["02.joblib", "04.joblib", "06.joblib"]
-    assert checkpoint.path_ == tmp_path / "new" / "06.joblib"
+    assert checkpoint.filepath_ == tmp_path / "new" / "06.joblib"
     kept = joblib.load(tmp_path / "new" / "04.joblib")
     shorter = small(**options | {"max_iter": 4}).fit(X, y)
     np.testing.assert_array_equal(kept.predict_proba(X), shorter.predict_proba(X))
@@ -86,14 +91,14 @@ def test_the_old_file_stays_whole(
     est = small(ModelCheckpoint(path)).fit(X, y)
     before = path.read_bytes()
 
-    def fail(value: Any, filename: Path) -> None:
-        Path(filename).write_bytes(b"half of it")
+    def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(joblib, "dump", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     if isinstance(error, OSError):
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.warns(RuntimeWarning, match="could not be saved to .*net.joblib': disk full"):
             est.fit(-X, y)
+        assert est.n_iter_ == 6
     else:
         est.fit(-X, y)
     assert path.read_bytes() == before
@@ -110,7 +115,8 @@ def test_who_reads_the_old_file_reads_it_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "wrong"), [("{loss}-{val_loss}", "'val_loss'"), ("{}", "Replacement index 0")]
+    ("path", "wrong"),
+    [("{loss}-{val_loss}", "'val_loss'"), ("{}", "Replacement index 0"), ("{loss:d}", "Unknown f")],
 )
 def test_no_such_field(tmp_path: Path, path: str, wrong: str) -> None:
     est = small(ModelCheckpoint(tmp_path / path, every=100))
@@ -118,6 +124,144 @@ def test_no_such_field(tmp_path: Path, path: str, wrong: str) -> None:
         ValueError, match=rf"ModelCheckpoint cannot fill in '.*': {wrong}.*\. .* 'epoch', 'loss'"
     ):
         est.fit(X, y)
+
+
+@pytest.mark.parametrize("options", [{}, {"ema_decay": 0.9}, {"warm_start": "full"}], ids=str)
+def test_a_model_file(tmp_path: Path, options: dict[str, Any]) -> None:
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}.safetensors", every=2)
+    est = small(checkpoint, **options).fit(X, y)
+    assert names(tmp_path) == ["2.safetensors", "4.safetensors", "6.safetensors"]
+    kept = pymlp.load(tmp_path / "4.safetensors")
+    shorter = small(**options | {"max_iter": 4}).fit(X, y)
+    np.testing.assert_array_equal(kept.predict_proba(X), shorter.predict_proba(X))
+    assert kept.history_["loss"] == shorter.history_["loss"]
+    assert (kept.n_iter_, kept.get_params()) == (4, est.set_callbacks().get_params())
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("a.safetensors", "'learning_rate' parameter of MLPClassifier must be data to be saved"),
+        ("a.joblib", "ModelCheckpoint cannot pickle a parameter of MLPClassifier: .*lambda"),
+    ],
+)
+def test_a_model_that_cannot_be_saved_is_refused_before_the_fit(
+    tmp_path: Path, path: str, message: str
+) -> None:
+    checkpoint = ModelCheckpoint(tmp_path / path, every=100)
+    with pytest.raises(ValueError, match=message):
+        small(checkpoint, learning_rate=lambda epoch: 0.1).fit(X, y)
+    assert names(tmp_path) == []
+
+
+def test_without_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ImportError, match=r'pip install "pymlp\[files\]"'):
+        small(ModelCheckpoint(tmp_path / "a.safetensors", every=100)).fit(X, y)
+
+
+def test_it_says_what_it_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small(ModelCheckpoint(tmp_path / "{epoch}", every=6, verbose=True)).fit(X, y)
+    assert capsys.readouterr().out == f"The model of epoch 6 is saved to '{tmp_path / '6'}'.\n"
+
+
+# A full disk
+
+
+class NoRoom(Callback):
+    """In some epochs a file may not become larger than so many bytes."""
+
+    def __init__(self, epochs: range, n_bytes: int) -> None:
+        self.epochs, self.n_bytes = epochs, n_bytes
+
+    def on_epoch_begin(self, estimator: Any) -> None:
+        full = estimator.n_iter_ + 1 in self.epochs
+        self._limit(self.n_bytes if full else resource.RLIM_INFINITY)
+
+    def close(self) -> None:
+        self._limit(resource.RLIM_INFINITY)
+
+    def _limit(self, n_bytes: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize("ending", ["joblib", "safetensors", "joblib.gz"])
+def test_a_full_disk_costs_no_model(tmp_path: Path, ending: str) -> None:
+    checkpoint = ModelCheckpoint(tmp_path / f"net.{ending}", monitor="loss", save_best_only=True)
+    with pytest.warns(RuntimeWarning, match="could not be saved to .*File too large") as warned:
+        est = small(NoRoom(range(3, 7), 100), checkpoint).fit(X, y)
+    messages = [str(w.message) for w in warned if w.category is RuntimeWarning]
+    assert [m.split()[4] for m in messages] == ["3", "4", "5", "6"]
+    assert {w.filename for w in warned} == {__file__}
+    assert (est.n_iter_, names(tmp_path)) == (6, [f"net.{ending}"])
+    load = pymlp.load if ending == "safetensors" else joblib.load
+    assert load(tmp_path / f"net.{ending}").n_iter_ == 2
+    assert checkpoint.filepath_ == tmp_path / f"net.{ending}"
+
+
+def test_the_best_model_is_the_best_that_could_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    est = SimpleNamespace(n_iter_=1, loss_=1.0, history_={"loss": [1.0]})
+    checkpoint = ModelCheckpoint(tmp_path / "{fit}", monitor="loss", save_best_only=True)
+    checkpoint._best = np.inf
+    saved = []
+    monkeypatch.setattr(ModelCheckpoint, "_filled", lambda self, **_: tmp_path / "net")
+    for loss, full in ((3.0, False), (1.0, True), (2.0, False), (2.5, False)):
+
+        def save(est: Any, path: Path, full: bool = full) -> None:
+            if full:
+                raise OSError("full")
+            saved.append(est.history_["loss"][-1])
+
+        monkeypatch.setattr(_files, "_save", save)
+        est.history_["loss"].append(loss)
+        with pytest.warns(RuntimeWarning) if full else nullcontext():
+            checkpoint.on_epoch_end(est)  # type: ignore[arg-type]
+    assert saved == [3.0, 2.0]
+
+
+@pytest.mark.parametrize("n_bytes", [0, 100, 101, 130, 180])
+def test_a_full_disk_costs_no_row(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "log.csv"
+    reader = Reader(path)
+    with pytest.warns(RuntimeWarning, match="CSVLogger could not write epoch .* File too large"):
+        est = small(NoRoom(range(2, 5), n_bytes), CSVLogger(path), reader).fit(X, y)
+    rows = table(path)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert [float(row["loss"]) for row in rows] == est.history_["loss"]
+    assert reader.lengths[0] == 1
+    assert reader.lengths[4:] == [5, 6]
+
+
+def test_a_disk_that_stays_full(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    with pytest.warns(RuntimeWarning, match=r"CSVLogger could not write epoch [3-6]"):
+        assert small(NoRoom(range(3, 7), 100), CSVLogger(path)).fit(X, y).n_iter_ == 6
+    text = path.read_text()
+    assert text.endswith("\n")
+    assert [row["epoch"] for row in table(path)] == ["1", "2"][: text.count("\n") - 1]
+
+
+@pytest.mark.parametrize("n_bytes", [0, 300])
+def test_a_full_disk_ends_the_board_not_the_fit(tmp_path: Path, n_bytes: int) -> None:
+    pytest.importorskip("tensorboardX")
+    with pytest.warns(RuntimeWarning, match="TensorBoard could not write to .*without it") as found:
+        small(NoRoom(range(3, 5), n_bytes), TensorBoard(tmp_path)).fit(X, y)
+    assert len([w for w in found if w.category is RuntimeWarning]) == 1
+    (path,) = (tmp_path / "train").iterdir()
+    assert path.stat().st_size > 100
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for callback in (
+        CSVLogger(tmp_path / "file" / "log.csv"),
+        ModelCheckpoint(tmp_path / "file" / "{epoch}", every=100),
+        ModelCheckpoint(tmp_path / "file" / "{fit}" / "net", every=100),
+    ):
+        with pytest.raises(OSError, match="file"):  # before the fit
+            small(callback).fit(X, y)
 
 
 # Tables
@@ -172,6 +316,22 @@ def test_columns_that_the_file_lacks(tmp_path: Path) -> None:
     assert len(est.history_["loss"]) == 2
 
 
+@pytest.mark.parametrize("n_bytes", [1, 2**17, 2**40])
+def test_a_head_is_read_within_bounds(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "log.csv"
+    path.touch()
+    os.truncate(path, n_bytes)  # of zeros, without an end of a line
+    with pytest.raises(ValueError, match=r"cannot append to .* no column 'epoch', ") as caught:
+        small(CSVLogger(path, append=True)).fit(X, y)
+    assert len(str(caught.value)) < 1000
+    assert path.stat().st_size == n_bytes
+
+
+def test_what_is_no_file_has_no_head(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to(os.devnull)
+    assert small(CSVLogger(tmp_path / "null", append=True)).fit(X, y).n_iter_ == 6
+
+
 class Failing(Callback):
     def on_epoch_end(self, estimator: Any) -> None:
         if estimator.n_iter_ == 3:
@@ -192,7 +352,7 @@ def test_a_fit_that_cannot_begin(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("separator", ["", "::", None])
+@pytest.mark.parametrize("separator", ["", "::", None, '"', "\n"])
 def test_a_bad_separator(separator: Any) -> None:
     with pytest.raises(ValueError, match="The 'separator' parameter of CSVLogger must be"):
         CSVLogger("log.csv", separator=separator)

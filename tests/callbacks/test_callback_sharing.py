@@ -131,6 +131,38 @@ def test_an_error_leaves_the_callbacks_as_they_were() -> None:
     assert len(est.history_["loss"]) == epochs
 
 
+class FailsAtTheEnd(Callback):
+    def on_fit_end(self, estimator: Any) -> None:
+        self.result_ = 1
+        raise RuntimeError
+
+
+class FailsToClose(Callback):
+    def on_fit_end(self, estimator: Any) -> None:
+        self.result_ = 1
+
+    def close(self) -> None:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("kind", [FailsAtTheEnd, FailsToClose])
+def test_an_error_at_the_end_leaves_the_callbacks_as_they_were(kind: type[Callback]) -> None:
+    callback, fails = stopping(), kind()
+    with pytest.raises(RuntimeError):
+        small().set_callbacks(*[callback] * (kind is FailsAtTheEnd), fails).fit(X, y)
+    assert (callback.get_params(), callback._results()) == (stopping().get_params(), {})
+    assert vars(fails) == {"_fits": {}}
+
+
+def test_a_fit_amid_the_handling_of_an_error_is_no_failed_one() -> None:
+    callback = stopping()
+    try:
+        raise KeyError
+    except KeyError:
+        small().set_callbacks(callback).fit(X, y)
+    assert callback.best_epoch_ > 0
+
+
 def test_an_interrupted_fit_has_the_best_weights() -> None:
     callback = EarlyStopping("accuracy", patience=100, restore_best_weights=True)
     counter = Counter(6, KeyboardInterrupt)

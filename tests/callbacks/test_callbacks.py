@@ -83,6 +83,17 @@ def assert_same_weights(a: Any, b: Any) -> None:
         ({"patience": 2}, [3, NAN, 2, NAN, NAN, 1], 5, 3),
         ({"patience": 2}, [INF, 5, NAN, 4], None, 4),
         ({"mode": "max", "patience": 2}, [-INF, -INF, 5], 2, None),
+        # the first epochs are not looked at
+        ({"start_from_epoch": 2}, [1, 1, 3, 2, 2], 5, 4),
+        ({"start_from_epoch": 2, "patience": 2}, [0, 0, 3, 3, 3, 0], 5, 3),
+        ({"start_from_epoch": 3}, [3, NAN, INF, 2, 2], 5, 4),
+        ({"start_from_epoch": 9}, [3, 2, 2, 1], None, None),
+        # what is not better than the baseline is an improvement all the same, but time runs
+        ({"baseline": 2.5, "patience": 2}, [5, 4, 3, 2], None, 4),
+        ({"baseline": 2.5, "patience": 2}, [5, 5, 5], 2, 1),
+        ({"baseline": 2.5, "patience": 3}, [5, 4, 4, 2], 3, 2),
+        ({"baseline": 4.5, "patience": 2}, [5, 4, 4, 4], 4, 2),
+        ({"baseline": 2, "min_delta": 1, "mode": "max"}, [2.5, 2.5], 2, 1),
     ],
 )
 def test_early_stopping_by_hand(
@@ -225,6 +236,19 @@ def test_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_the_first_epochs_are_not_looked_at() -> None:
+    callback = EarlyStopping("learning_rate", start_from_epoch=20, restore_best_weights=True)
+    est = fitted(small(learning_rate="step", max_iter=30, n_iter_no_change=INF), callback)
+    assert est.best_epoch_ == callback.best_epoch_ == 21  # not the first one
+    assert (callback.stopped_epoch_, est.n_iter_) == (22, 22)
+
+
+def test_it_says_that_the_baseline_was_not_reached(capsys: pytest.CaptureFixture[str]) -> None:
+    callback = EarlyStopping("v", mode="min", baseline=0.5, patience=1, verbose=True)
+    Sequence().run(callback, [2, 2])
+    assert capsys.readouterr().out == "v is not better than baseline=0.5. Stopping.\n"
+
+
 @pytest.mark.parametrize("name", ["EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint"])
 def test_no_such_column(name: str) -> None:
     callback = {
@@ -265,6 +289,19 @@ def test_a_function_of_epoch_and_rate() -> None:
     est.set_callbacks(LearningRateScheduler(schedule)).fit(X, y).fit(X, y)
     assert heard == [(0, 0.4), (1, 0.2)] * 2
     assert est.history_["learning_rate"] == [0.2, 0.1] * 2
+
+
+def test_a_scheduler_says_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    scheduler = LearningRateScheduler(lambda epoch, lr: 0.1 / (1 + epoch), verbose=True)
+    small(max_iter=2).set_callbacks(scheduler).fit(X, y)
+    assert capsys.readouterr().out == (
+        "Epoch 1: setting learning rate to 0.1.\nEpoch 2: setting learning rate to 0.05.\n"
+    )
+
+
+def test_a_schedule_that_does_not_tell_its_arguments() -> None:
+    est = small(max_iter=2, learning_rate_init=0.5).set_callbacks(LearningRateScheduler(max))
+    assert est.fit(X, y).history_["learning_rate"] == [0.5, 1.0]
 
 
 def test_a_plateau_lowers_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
@@ -323,6 +360,8 @@ def test_divergence_is_the_estimators_to_report() -> None:
     ("callback", "options", "wrong"),
     [
         (EarlyStopping, {"patience": -1}, "'patience' .* of EarlyStopping must be an int in"),
+        (EarlyStopping, {"start_from_epoch": -1}, "'start_from_epoch' .* must be an int in"),
+        (EarlyStopping, {"baseline": NAN}, "'baseline' .* must be a float in .* or None"),
         (EarlyStopping, {"min_delta": -0.1}, "'min_delta' .* must be a float in the range"),
         (EarlyStopping, {"mode": "best"}, "'mode' .* must be a str among .* Got 'best'"),
         (EarlyStopping, {"monitor": None}, "'monitor' .* must be an instance of 'str'"),
@@ -331,8 +370,8 @@ def test_divergence_is_the_estimators_to_report() -> None:
         (ReduceLROnPlateau, {"cooldown": 0.5}, "'cooldown' .* must be an int in"),
         (ReduceLROnPlateau, {"min_lr": -1}, "'min_lr' .* must be a float in the range"),
         (LearningRateScheduler, {"schedule": 0.1}, "'schedule' .* must be a callable. Got 0.1"),
-        (ModelCheckpoint, {"path": 3}, "'path' .* 'str' or an instance of 'os.PathLike'"),
-        (ModelCheckpoint, {"path": "a", "every": 0}, "'every' .* must be an int in"),
+        (ModelCheckpoint, {"filepath": 3}, "'filepath' .* 'str' or an instance of 'os.PathLike'"),
+        (ModelCheckpoint, {"filepath": "a", "every": 0}, "'every' .* must be an int in"),
     ],
 )
 def test_bad_parameters(callback: Any, options: dict[str, Any], wrong: str) -> None:
@@ -341,5 +380,5 @@ def test_bad_parameters(callback: Any, options: dict[str, Any], wrong: str) -> N
 
 
 def test_a_schedule_of_one_argument() -> None:
-    with pytest.raises(ValueError, match=r"must be callable as schedule\(epoch, rate\): too many"):
+    with pytest.raises(ValueError, match=r"must be callable as schedule\(epoch, lr\): too many"):
         LearningRateScheduler(lambda epoch: 0.1)

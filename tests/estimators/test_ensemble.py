@@ -67,7 +67,7 @@ def test_bootstrap(weight: Any) -> None:
 @QUIET
 def test_members_know_classes_that_they_have_not_drawn() -> None:
     rare = np.where(np.arange(90) == 7, 9, LABELS)
-    fitted = ensemble(n_members=8, bootstrap=True).fit(X, rare)
+    fitted = ensemble(n_estimators=8, bootstrap=True).fit(X, rare)
     assert fitted.classes_.tolist() == [0, 1, 2, 9]
     assert fitted.predict_proba(X).shape == (90, 4)
 
@@ -100,7 +100,7 @@ def test_validation_set_and_frames() -> None:
 
 @QUIET
 def test_the_default_member() -> None:
-    fitted = MLPEnsembleRegressor(n_members=2, random_state=0).fit(X, Y)
+    fitted = MLPEnsembleRegressor(n_estimators=2, random_state=0).fit(X, Y)
     assert fitted.get_params()["estimator"] is None
     seed = fitted.estimators_[1].random_state
     np.testing.assert_array_equal(
@@ -170,11 +170,11 @@ def test_regression(y: np.ndarray) -> None:
 @QUIET
 @pytest.mark.parametrize("quantile", [0.3, [0.1, 0.5, 0.9]])
 def test_quantiles(quantile: Any) -> None:
-    fitted = ensemble(regresses=True, loss="pinball", quantile=quantile, n_members=1).fit(X, Y)
+    fitted = ensemble(regresses=True, loss="pinball", quantile=quantile, n_estimators=1).fit(X, Y)
     member = fitted.estimators_[0]
     np.testing.assert_array_equal(fitted.predict(X), member.predict(X))
     assert fitted.score(X, Y, WEIGHT) == member.score(X, Y, WEIGHT)
-    several = fitted.set_params(n_members=3).fit(X, np.c_[Y, -Y])
+    several = fitted.set_params(n_estimators=3).fit(X, np.c_[Y, -Y])
     assert several.predict(X).shape == (90, 2, *np.shape(quantile))
     assert several.score(X, np.c_[Y, -Y]) < 1
 
@@ -202,11 +202,11 @@ def test_pickle_and_clone() -> None:
 
 @QUIET
 def test_search_over_members_parameters() -> None:
-    grid = {"estimator__alpha": [1e-4, 1.0], "n_members": [1, 2]}
+    grid = {"estimator__alpha": [1e-4, 1.0], "n_estimators": [1, 2]}
     search = GridSearchCV(ensemble(), grid, cv=2).fit(X, LABELS)
     best = search.best_estimator_
     assert best.estimators_[0].alpha == search.best_params_["estimator__alpha"]
-    assert len(best.estimators_) == search.best_params_["n_members"]
+    assert len(best.estimators_) == search.best_params_["n_estimators"]
 
 
 @QUIET

@@ -169,11 +169,11 @@ def test_ctrl_c() -> None:
 
 @QUIET
 @pytest.mark.parametrize(
-    ("n_members", "n_threads", "own", "at_once", "team"),
+    ("n_estimators", "n_threads", "own", "at_once", "team"),
     [(4, 2, None, 2, 1), (2, 7, None, 2, 3), (3, 1, None, 1, 1), (4, 4, 2, 2, 2), (3, 1, 2, 1, 1)],
 )
 def test_members_and_threads(
-    n_members: int, n_threads: int, own: int | None, at_once: int, team: int
+    n_estimators: int, n_threads: int, own: int | None, at_once: int, team: int
 ) -> None:
     """How many members are trained at a time, and how many threads each may use."""
     lock, workers, teams = threading.Lock(), set[int](), set[int]()
@@ -189,7 +189,7 @@ def test_members_and_threads(
 
     before = pymlp._core.max_threads()
     member = MLPClassifier((5,), max_iter=2, scoring=look, n_threads=own)
-    fitted = MLPEnsembleClassifier(member, n_members=n_members, n_threads=n_threads)
+    fitted = MLPEnsembleClassifier(member, n_estimators=n_estimators, n_threads=n_threads)
     fitted.fit(X, LABELS, X_val=X, y_val=LABELS)
     assert len(workers) == at_once
     assert teams == {team}

@@ -1,5 +1,6 @@
 """Hidden activations, and the network as a transformer."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_html_repr
 
 from pymlp import MLPClassifier, MLPRegressor
 
@@ -110,6 +112,17 @@ def test_in_a_pipeline() -> None:
     pipeline.set_output(transform="pandas").fit(X, LABELS)
     assert pipeline.score(X, LABELS) > 0.8
     assert isinstance(pipeline[:-1].transform(X), pd.DataFrame)
+
+
+def test_diagrams_have_no_box_of_the_transforms_columns() -> None:
+    """What is drawn predicts: '50 features' below it would be read as the data's."""
+    clf = build().fit(X, LABELS)
+    pipeline = make_pipeline(StandardScaler(), build()).fit(X, LABELS)
+    drawn = (clf._repr_html_(), estimator_html_repr(clf), pipeline._repr_html_())
+    for html, boxes in zip(drawn, ([], [], ["5 features"]), strict=True):
+        assert "mlpclassifier0" not in html
+        assert re.findall(r"\d+ features", html) == boxes  # the scaler's
+    assert clf.get_feature_names_out().tolist() == [f"mlpclassifier{k}" for k in range(4)]
 
 
 def test_fit_transform() -> None:

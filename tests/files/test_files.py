@@ -177,7 +177,7 @@ def test_feature_names_come_back_and_are_checked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("template", [True, False])
 def test_ensembles_come_back(kind: Any, template: bool, tmp_path: Path) -> None:
     member = kind()._template().set_params(max_iter=2, hidden_layer_sizes=(5,))
-    ensemble = kind(member, n_members=3, bootstrap=True, random_state=0)
+    ensemble = kind(member, n_estimators=3, bootstrap=True, random_state=0)
     frame = pd.DataFrame(X, columns=list("abcd"))
     ensemble.fit(frame, NAMES if kind is MLPEnsembleClassifier else Y)
     if not template:
@@ -291,7 +291,7 @@ def test_an_ensembles_parameters_that_are_no_data(tmp_path: Path) -> None:
     template = classifier(
         learning_rate=lambda epoch: 0.1, random_state=np.random.RandomState(0), solver="sgd"
     )
-    ensemble = MLPEnsembleClassifier(template, n_members=2, random_state=0).fit(X, NAMES)
+    ensemble = MLPEnsembleClassifier(template, n_estimators=2, random_state=0).fit(X, NAMES)
     with pytest.raises(ValueError, match=r"'estimator__learning_rate' parameter of MLPEns.*set_"):
         ensemble.save(tmp_path / "model")
     ensemble.set_params(estimator__learning_rate="constant")

@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 5))
 REGRESSOR = MLPRegressor(hidden_layer_sizes=(4,), random_state=0).partial_fit(X, X[:, 0])
 ENSEMBLE = MLPEnsembleRegressor(
-    MLPRegressor(hidden_layer_sizes=(4,), n_iter_no_change=1, tol=9), n_members=2
+    MLPRegressor(hidden_layer_sizes=(4,), n_iter_no_change=1, tol=9), n_estimators=2
 ).fit(X, X[:, 0])
 
 

@@ -119,7 +119,7 @@ def test_partial_fit_warm_start_and_ensembles(dtype: str) -> None:
         clf.fit(rows, LABELS).fit(rows, LABELS).partial_fit(rows, LABELS)
         fits.append(clf)
         member = MLPClassifier((5,), precision="float32", max_iter=2)
-        ensemble = pymlp.MLPEnsembleClassifier(member, n_members=2, random_state=0)
+        ensemble = pymlp.MLPEnsembleClassifier(member, n_estimators=2, random_state=0)
         fits.append(ensemble.fit(rows, LABELS, X_val=rows, y_val=LABELS).estimators_[1])
     assert_same_fit(fits[0], fits[2])
     assert_same_fit(fits[1], fits[3])
@@ -258,7 +258,7 @@ def work(X, y):
     clf.set_params(early_stopping=False).partial_fit(X, y).transform(X)
     MLPClassifier(solver="lbfgs", **params).fit(X, y)
     MLPRegressor(early_stopping=True, **params).fit(X, y.astype(float)).score(X, y)
-    MLPEnsembleClassifier(MLPClassifier(**params), n_members=2).fit(X, y).predict(X)
+    MLPEnsembleClassifier(MLPClassifier(**params), n_estimators=2).fit(X, y).predict(X)
 
 
 work(X[:2000], y[:2000])  # now the threads have their stacks

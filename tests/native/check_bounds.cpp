@@ -57,8 +57,18 @@ void check_products(const ProductTable<Operand>& k, Index lanes, Index row_tile,
         const Index lda = depth + any.between(0, 5), ldc = width + any.between(0, 20);
         Guarded<Operand> a((rows - 1) * lda + depth, behind), b(depth * width, behind);
         Guarded<T> bias(width, behind), c((rows - 1) * ldc + width, behind);
-        k.gemm({rows, depth, a.data(), lda, b.data(), width, vectors, any.coin() ? bias.data() : nullptr,
-                c.data(), ldc});
+        GemmArgs<Operand> product{};
+        product.rows = rows;
+        product.depth = depth;
+        product.a = a.data();
+        product.lda = lda;
+        product.b = b.data();
+        product.ldb = width;
+        product.vectors = vectors;
+        product.bias = any.coin() ? bias.data() : nullptr;
+        product.c = c.data();
+        product.ldc = ldc;
+        k.gemm(product);
     }
     {
         const Index n_in = any.between(1, 60), batch = any.between(1, 50);
@@ -72,18 +82,33 @@ void check_products(const ProductTable<Operand>& k, Index lanes, Index row_tile,
         Guarded<Bf16Pair> pairs((n_in + 1) / 2 * width, behind);
         const Index begin = any.between(0, static_cast<int>(tiles - 1)) * row_tile;
         const Index end = any.coin() ? n_in : std::min(n_in, begin + row_tile * any.between(1, 3));
-        const GradientArgs<Operand> product{
-            begin,     end,  batch,   x.data(),        ldx,        nullptr,
-            dz.data(), lddz, vectors, gradient.data(), any.coin(), any.coin() ? squares.data() : nullptr};
+        GradientArgs<Operand> product{};
+        product.first_row = begin;
+        product.last_row = end;
+        product.batch = batch;
+        product.x = x.data();
+        product.ldx = ldx;
+        product.dz = dz.data();
+        product.lddz = lddz;
+        product.vectors = vectors;
+        product.gradient = gradient.data();
+        product.accumulate = any.coin();
+        product.squares = any.coin() ? squares.data() : nullptr;
         k.gradient(product);
         OptimizerStep<T> step;
         step.solver = static_cast<Solver>(any.between(0, 6));
         step.epsilon = T(1e-8);
-        k.update(product,
-                 {begin, end, vectors, weights.data(), first.data(), second.data(),
-                  any.coin() ? average.data() : nullptr, any.coin() ? squares.data() : nullptr,
-                  is_pair<Operand> ? pairs.data() : nullptr},
-                 step);
+        UpdateArgs<T> updated{};
+        updated.first_row = begin;
+        updated.last_row = end;
+        updated.vectors = vectors;
+        updated.weights = weights.data();
+        updated.first_moment = first.data();
+        updated.second_moment = second.data();
+        updated.average = any.coin() ? average.data() : nullptr;
+        updated.squares = any.coin() ? squares.data() : nullptr;
+        updated.pairs = is_pair<Operand> ? pairs.data() : nullptr;
+        k.update(product, updated, step);
     }
     const Panels panels{any.between(1, 70), any.between(1, 70), lanes};
     const Panels inputs{panels.columns, panels.rows, lanes};

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "network/network.hpp"
+#include "network/operands.hpp"
 
 using namespace pymlp;
 
@@ -116,10 +116,12 @@ class Check {
         const Layer<T> layer = packed(w, bias, k_.lanes);
         Matrix<T> c(a.rows, layer.panels.padded_columns());
         for (Index p = 0; p < layer.panels.count(); ++p) {
-            const Index column = layer.panels.first_column(p), vectors = layer.panels.vectors(p);
-            k_.gemm({a.rows, a.columns, a.values.data(), a.columns,
-                     layer.weights.data() + layer.panels.offset(p), vectors * k_.lanes, vectors,
-                     layer.bias.data() + column, c.row(0) + column, c.columns});
+            auto product = panel_product<GemmArgs<T>>(layer, p, a.rows,
+                                                      c.row(0) + layer.panels.first_column(p), c.columns);
+            product.depth = product.lda = a.columns;
+            product.a = a.values.data();
+            product.b = layer.weights.data() + layer.panels.offset(p);
+            k_.gemm(product);
         }
         bool right = true;
         for (Index i = 0; i < a.rows; ++i)
@@ -146,11 +148,12 @@ class Check {
         const Matrix<T> w = numbers_.integers<T>(x.columns, dz.columns);
         const Matrix<T> v = numbers_.integers<T>(x.columns, dz.columns);
         const Matrix<T> none(1, dz.columns);
-        Layer<T> weights = packed(w, none, k_.lanes), velocity = packed(v, none, k_.lanes);
+        Layer<T> weights = packed(w, none, k_.lanes);
+        std::vector<Layer<T>> velocity;
+        velocity.push_back(packed(v, none, k_.lanes));
         std::vector<double> squares(static_cast<std::size_t>(divide_up(x.columns, k_.row_tile)));
-        double squared_sum = 0;
-        update(step, x, dz, weights, velocity, nullptr, penalised ? &squares : nullptr, squared_sum);
-        const Matrix<T> updated = unpacked(weights), moment = unpacked(velocity);
+        const double squared_sum = update(step, x, dz, weights, velocity, penalised ? &squares : nullptr);
+        const Matrix<T> updated = unpacked(weights), moment = unpacked(velocity.front());
         bool right = true;
         double exact_sum = 0;
         for (Index i = 0; i < w.rows; ++i)
@@ -179,9 +182,9 @@ class Check {
         const Matrix<T> x = numbers_.integers<T>(20, 33), dz = numbers_.integers<T>(20, 29);
         const Matrix<T> w = numbers_.integers<T>(33, 29), zero(33, 29), none(1, 29);
         Layer<T> weights = packed(w, none, k_.lanes);
-        Layer<T> first = packed(zero, none, k_.lanes), second = packed(zero, none, k_.lanes);
-        double unused = 0;
-        update(step, x, dz, weights, first, &second, nullptr, unused);
+        std::vector<Layer<T>> moments;
+        for (int i = 0; i < 2; ++i) moments.push_back(packed(zero, none, k_.lanes));
+        update(step, x, dz, weights, moments, nullptr);
         const Matrix<T> updated = unpacked(weights);
         bool right = true;
         for (Index i = 0; i < w.rows; ++i)
@@ -194,21 +197,33 @@ class Check {
         expect(right, name_ + "update, adam");
     }
 
-    void update(const OptimizerStep<T>& step, const Matrix<T>& x, const Matrix<T>& dz, Layer<T>& weights,
-                Layer<T>& first, Layer<T>* second, std::vector<double>* squares, double& squared_sum) {
+    // Returns the sum of `squares`, which are null without a penalty. moments: the first, maybe the second
+    double update(const OptimizerStep<T>& step, const Matrix<T>& x, const Matrix<T>& dz, Layer<T>& weights,
+                  std::vector<Layer<T>>& moments, std::vector<double>* squares) {
         const Panels& panels = weights.panels;
+        double squared_sum = 0;
         const Matrix<T> rows = padded(dz, panels);
         for (Index p = 0; p < panels.count(); ++p) {
             const Index at = panels.offset(p);
-            k_.update({0, panels.rows, x.rows, x.values.data(), x.columns, nullptr,
-                       rows.values.data() + panels.first_column(p), rows.columns, panels.vectors(p), nullptr,
-                       false, nullptr},
-                      {0, panels.rows, panels.vectors(p), weights.weights.data() + at,
-                       first.weights.data() + at, second ? second->weights.data() + at : nullptr, nullptr,
-                       squares ? squares->data() : nullptr, nullptr},
-                      step);
+            GradientArgs<T> product{};
+            product.last_row = panels.rows;
+            product.batch = x.rows;
+            product.x = x.values.data();
+            product.ldx = x.columns;
+            product.dz = rows.values.data() + panels.first_column(p);
+            product.lddz = rows.columns;
+            product.vectors = panels.vectors(p);
+            UpdateArgs<T> updated{};
+            updated.last_row = panels.rows;
+            updated.vectors = panels.vectors(p);
+            updated.weights = weights.weights.data() + at;
+            updated.first_moment = moments.front().weights.data() + at;
+            if (moments.size() > 1) updated.second_moment = moments.back().weights.data() + at;
+            updated.squares = squares ? squares->data() : nullptr;
+            k_.update(product, updated, step);
             for (std::size_t t = 0; squares && t < squares->size(); ++t) squared_sum += (*squares)[t];
         }
+        return squared_sum;
     }
 
     static T summed(const Matrix<T>& x, const Matrix<T>& dz, Index i, Index j) {

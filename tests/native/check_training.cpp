@@ -141,7 +141,7 @@ Outcome<Sum<Operand>> train(const TrainerOptions& options, const Dataset<Sum<Ope
         outcome.push_back(static_cast<Sum<Operand>>(result.loss));
     }
     append_weights(full_batch ? trainer.gradients() : trainer.network().layers, outcome);
-    append_weights(trainer.first_moments(), outcome);
+    append_weights(*trainer.layers(Part::first_moments), outcome);
     append_predictions<Operand>(trainer.predictor(), data, options.n_threads, outcome);
     return outcome;
 }

@@ -212,14 +212,14 @@ def test_targets(targets: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", ["strings", "booleans", "labels of several strings"])
 def test_ensembles_of_classifiers(labels: str, tmp_path: Path) -> None:
-    ensemble = MLPEnsembleClassifier(classifier(), n_members=3, random_state=0)
+    ensemble = MLPEnsembleClassifier(classifier(), n_estimators=3, random_state=0)
     assert_exported(ensemble.fit(X, LABELS[labels]), tmp_path)
 
 
 @pytest.mark.parametrize("targets", ["one", "quantiles of two"])
 def test_ensembles_of_regressors(targets: str, tmp_path: Path) -> None:
     y, params = TARGETS[targets]
-    ensemble = MLPEnsembleRegressor(regressor(**params), n_members=3, random_state=0)
+    ensemble = MLPEnsembleRegressor(regressor(**params), n_estimators=3, random_state=0)
     assert_exported(ensemble.fit(X, y), tmp_path)
 
 
@@ -393,7 +393,7 @@ def test_skl2onnx_converts_regressors(targets: str, dtype: str, tmp_path: Path) 
 
 def test_skl2onnx_inside_others(tmp_path: Path) -> None:
     columns = ColumnTransformer([("scale", StandardScaler(), [0, 1, 2])], remainder="passthrough")
-    ensemble = MLPEnsembleClassifier(classifier(), n_members=2, random_state=0)
+    ensemble = MLPEnsembleClassifier(classifier(), n_estimators=2, random_state=0)
     vote = VotingClassifier(
         [("mlp", classifier()), ("linear", LogisticRegression()), ("all", ensemble)],
         voting="soft",

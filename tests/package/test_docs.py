@@ -11,12 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 import pymlp
-from docs import tables
+from docs import speed, tables
 
 README = Path(__file__).parents[2] / "README.md"
+DOCS = tables.PAGE.parent
+PAGES = [README, DOCS / "index.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SHOWN = re.compile(r"^print\(.*\)  # ([\d\[].*)$", re.MULTILINE)  # what a line prints
+EXTRAS = {  # code: what it needs beside pymlp
+    "pymlp.onnx": "onnx",
+    "pymlp.plotting": "plot",
+    "resume=": "files",
+    "clf.save(": "files",
+    "ProgressBar": "progress",
+}
 MODULES = [
     "pymlp._estimators.classifier",
     "pymlp._system.config",
@@ -30,6 +44,7 @@ MODULES = [
     "pymlp.callbacks._callback",
     "pymlp.callbacks._stopping",
     "pymlp.callbacks._files",
+    "pymlp.callbacks._logs",
     "pymlp.callbacks._learning_rate",
     "pymlp.datasets",
     "pymlp.onnx",
@@ -59,7 +74,19 @@ DOCUMENTED = [
 
 
 def python_blocks(page: Path) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return PYTHON.findall(page.read_text())
+
+
+def run(source: str, names: dict[str, Any]) -> None:
+    """Without a warning, or with the one that the code itself announces; prints what it says."""
+    announced = "ConvergenceWarning" in source
+    with (
+        pytest.warns(ConvergenceWarning) if announced else contextlib.nullcontext(),
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+    ):
+        exec(source, names)
+    lines = printed.getvalue().splitlines()
+    assert [line for line in SHOWN.findall(source) if line not in lines] == []
 
 
 START, *RECIPES = python_blocks(tables.PAGE)[1:]  # the first shows an import only
@@ -72,12 +99,38 @@ def test_examples(name: str) -> None:
     assert failures == 0
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_examples_of_the_readme() -> None:
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the pages' files are written; figures are closed unseen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page(page: Path, folder: Path) -> None:
+    like_mnist(folder / "mnist")
     names: dict[str, Any] = {}
-    for source in python_blocks(README):  # each goes on from the one before
-        exec(source, names)
-    plt.close("all")
+    for source in python_blocks(page):  # each goes on from the one before
+        run(source, names)
+    assert not plt.get_fignums()  # shown, therefore closed
+
+
+def like_mnist(folder: Path) -> None:
+    """The digits in MNIST's four files and size."""
+    folder.mkdir()
+    digits, labels = load_digits(return_X_y=True)
+    images = np.pad(
+        np.kron(digits.reshape(-1, 8, 8) * 15, np.ones((3, 3))), ((0, 0), (2, 2), (2, 2))
+    )
+    for name, rows in (("train", slice(0, 1000)), ("t10k", slice(1000, None))):
+        write_idx(folder / f"{name}-images-idx3-ubyte", images[rows])
+        write_idx(folder / f"{name}-labels-idx1-ubyte", labels[rows])
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    head = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes()
+    path.write_bytes(head + values.astype(np.uint8).tobytes())
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +140,30 @@ def start() -> dict[str, Any]:
     return names
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("source", RECIPES, ids=lambda source: source.partition("(")[0].strip())
-def test_recipes(
-    source: str, start: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # one of them writes a file
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(source, dict(start))
+def test_recipes(source: str, start: dict[str, Any]) -> None:
+    run(source, dict(start))
+
+
+@pytest.mark.parametrize("page", [*PAGES, tables.PAGE], ids=lambda page: page.stem)
+def test_blocks_say_what_they_need_and_show_their_figures(page: Path) -> None:
+    text = page.read_text()
+    for block in PYTHON.finditer(text):
+        section = text[text.rfind("\n#", 0, block.start()) : block.end()]
+        for needs, extra in EXTRAS.items():
+            if needs in block[1]:
+                assert f'pip install ".[{extra}]"' in section, block[1]
+        if "pymlp.plotting" in block[1]:
+            assert block[1].endswith("plt.show()\n"), block[1]
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for path, _, heading in re.findall(r"\]\(([^):#]+)(#([^)]+))?\)", README.read_text()):
+        assert (README.parent / path).exists(), path
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", (README.parent / path).read_text(), re.MULTILINE)
+            assert heading in [title.lower().replace(" ", "-") for title in titles], heading
 
 
 # Parameters
@@ -113,12 +182,20 @@ def test_every_parameter_is_documented_with_its_default(documented: type) -> Non
             assert defaults[name] is inspect.Parameter.empty, name
 
 
-# docs/from-scikit-learn.md
+@pytest.mark.parametrize("kind", tables.PAIRS)
+def test_every_parameter_is_in_one_group(kind: str) -> None:
+    grouped = [name for group in tables.GROUPS.values() for name in group]
+    assert len(grouped) == len(set(grouped))
+    assert set(tables.defaults(tables.PAIRS[kind][0])) <= set(grouped)
+
+
+# Tables and the picture made of them
 
 
 @pytest.mark.parametrize("name", tables.TABLES)
 def test_the_page_says_what_the_code_does(name: str) -> None:
-    written = {marked[2]: marked[0] for marked in tables.MARKED.finditer(tables.PAGE.read_text())}
+    pages = tables.PAGE.read_text() + tables.API.read_text()
+    written = {marked[2]: marked[0] for marked in tables.MARKED.finditer(pages)}
     assert written[name] == tables.filled(written[name]), "python -m docs.tables writes it anew"
 
 
@@ -134,3 +211,12 @@ def test_another_default_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     page = tables.PAGE.read_text()
     assert "`dropout` | `0.5`" in tables.filled(page)
     assert "With another default: `tol`" in tables.filled(page)
+
+
+def test_the_picture_of_speed_shows_the_tables() -> None:
+    drawn = speed.PICTURE.read_text()
+    for title, cells in speed.bars().items():
+        assert title in drawn
+        for library, cell in cells.items():
+            assert library in drawn
+            assert speed.label(library, cell, speed.PANELS[title]) in drawn

@@ -10,7 +10,6 @@ PAGES = sorted((Path(__file__).parents[2] / "examples").glob("plot_*.py"))
 
 
 @pytest.mark.examples
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plt.switch_backend("agg")

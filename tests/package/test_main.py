@@ -209,6 +209,8 @@ def test_default_run(capsys):
     facts = pymlp.show_config(display=False)
     assert lines[0].startswith(f"pymlp {facts['version']}: {facts['isa']} (of ")
     assert "threads 1, " in lines[0]
+    assert lines[0].endswith(facts["processor"])
+    assert not re.search("blas|cuda", lines[0], re.IGNORECASE)  # neither is a fit's
     assert lines[1] == (
         "scikit-learn's digits: 1212 for training, 135 for validation, 450 for testing; "
         "float32, seed 0"
@@ -223,6 +225,15 @@ def test_default_run(capsys):
     assert second[:3] == ["64-8-4-10", "606", "3*"]
     assert 0.8 < float(first[4]) <= 1
     assert note == ["* stopped by the limit of 3 epochs, not by validation accuracy"]
+
+
+def test_configuration_as_it_is_printed(capsys):
+    assert pymlp.show_config() is None
+    printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    facts = pymlp.show_config(display=False)
+    assert printed.keys() == facts.keys() - {"blas", "cuda"}
+    assert printed["processor"] == facts["processor"] != ""
+    assert int(printed["threads"]) == facts["threads"]
 
 
 def test_argv_is_read(standin, monkeypatch, capsys):

@@ -106,6 +106,39 @@ def test_curves_of_an_early_stopped_fit() -> None:
         assert legend == ["training", "validation", "best epoch: 7"]
 
 
+def test_the_dot_lies_on_the_curve_that_chose_the_epoch() -> None:
+    falling = {"loss": [0.9, 0.5, 0.4, 0.3], "val_loss": [0.8, 0.6, 0.7, 0.65]}
+    rising = {"accuracy": [0.5, 0.6, 0.8, 0.9], "val_accuracy": [0.6, 0.7, 0.75, 0.75]}
+    clf = with_history(**falling, **rising)
+    for best_epoch, chosen_by in ((2, "loss"), (3, "accuracy"), (4, None), (None, None)):
+        clf.best_epoch_ = best_epoch
+        for metric in ("loss", "accuracy"):
+            display = HistoryDisplay.from_estimator(clf, metric=metric)
+            if metric != chosen_by:
+                assert display.best_point_ is None
+                continue
+            assert display.best_point_ is not None
+            (x,), (y,) = display.best_point_.get_data()
+            assert (x, y) == (best_epoch, clf.history_[f"val_{metric}"][best_epoch - 1])
+            assert display.ax_.get_xlim()[0] == 0.5
+    display = HistoryDisplay([0.9, float("nan"), 0.4, 0.5], best_epoch=3).plot()  # monitor="loss"
+    assert display.best_point_ is not None
+    assert_array_equal(display.best_point_.get_data(), [[3], [0.4]])
+    nothing = HistoryDisplay([0.9, 0.4], [float("nan")] * 2, best_epoch=1).plot()
+    assert nothing.best_point_ is None
+
+
+def test_the_dot_of_a_real_fit() -> None:
+    """Whatever was followed: the score, the loss, a scorer's number."""
+    followed = {None: "accuracy", "loss": "loss", "neg_log_loss": "neg_log_loss"}
+    for scoring, metric in followed.items():
+        options: dict[str, Any] = {"early_stopping": True, "learning_rate_init": 0.05}
+        clf = MLPClassifier(10, scoring=scoring, random_state=1, **options).fit(X, Y)
+        display = HistoryDisplay.from_estimator(clf, metric=metric)
+        assert display.best_point_ is not None
+        assert_array_equal(display.best_point_.get_xdata(), clf.best_epoch_)
+
+
 def test_columns_without_a_partner() -> None:
     clf = with_history(
         loss=[1.0, 0.5], val_loss=[1.1, 0.8], val_f1_macro=[0.2, 0.4], seconds=[1, 2]
@@ -150,6 +183,21 @@ def test_losses_of_more_than_two_decades_are_on_a_log_scale(
     metric: str, values: list[float], scale: str
 ) -> None:
     assert HistoryDisplay(values, metric=metric).plot().ax_.get_yscale() == scale
+
+
+def labels_of(ax: Any) -> set[str]:
+    ax.figure.canvas.draw()
+    ticks = [*ax.yaxis.get_major_ticks(), *ax.yaxis.get_minor_ticks()]
+    low, high = ax.get_ylim()
+    return {t.label1.get_text() for t in ticks if low <= t.get_loc() <= high} - {""}
+
+
+def test_log_ticks_are_of_one_kind() -> None:
+    assert labels_of(HistoryDisplay([1.0, 1e-6]).plot().ax_) >= {"1", "0.01", "0.0001", "1e-06"}
+    assert labels_of(HistoryDisplay([2.0, 0.005]).plot().ax_) == {"1", "0.1", "0.01"}
+    # less than a decade
+    assert labels_of(GradientFlowDisplay({0: [0.2, 0.6]}).plot().ax_) >= {"0.2", "0.3", "0.6"}
+    assert labels_of(GradientFlowDisplay({0: [2e-7, 3e-6]}).plot().ax_) >= {"2e-07", "1e-06"}
 
 
 def test_epochs_are_integers_and_all_in_view() -> None:

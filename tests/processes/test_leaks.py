@@ -104,7 +104,7 @@ def test_a_thousand_partial_fits_of_one_estimator() -> None:
 
 def test_a_hundred_ensembles() -> None:
     member = MLPClassifier(**SMALL)
-    assert_nothing_grows(lambda: MLPEnsembleClassifier(member, n_members=4).fit(X, LABELS), 100)
+    assert_nothing_grows(lambda: MLPEnsembleClassifier(member, n_estimators=4).fit(X, LABELS), 100)
 
 
 @pytest.mark.parametrize("rows", ["as it is", "converted"])

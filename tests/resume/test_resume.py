@@ -50,6 +50,9 @@ class CrashAfter(Callback):
     def __init__(self, n_epochs: int) -> None:
         self.n_epochs = n_epochs
 
+    def settings(self) -> dict[str, str]:
+        return {}  # it is not there when no process ends
+
     def on_epoch_end(self, estimator: Any) -> None:
         if estimator.n_iter_ == self.n_epochs:
             raise CrashError
@@ -399,7 +402,10 @@ def test_a_function_has_the_same_text_in_every_process() -> None:
         "def outer():\n"
         "    def f(x): return f(x) if x in {'a', 'b', 'c', 'd'} else (lambda: x)\n"
         "    return f\n"
-        "print(as_text(outer()))"
+        "class Mine:\n"
+        "    def __init__(self): self.parts = {'a', 'b', 'c', 'd'}, {'d': [self], 'e': {1, 'f'}}\n"
+        "    def __call__(self): return 'a' in {'a', 'b', 'c', 'd'}\n"
+        "print(as_text(outer()), as_text(Mine()), as_text(Mine().__init__))"
     )
     texts = {
         subprocess.check_output(

@@ -114,6 +114,26 @@ def test_the_optimum_of_a_convex_problem(task: str) -> None:
 
 
 @QUIET
+def test_longer_runs_differ_no_more_than_scikit_learn_from_itself() -> None:
+    """Both by what rounding leaves; docs/from-scikit-learn.md has the figures."""
+    from_theirs, from_itself = [], []
+    for task in TASKS:
+        ours, theirs = fit_both(task, max_iter=60)
+        _, moved = fit_both(task, max_iter=60, rows=X * (1 + 1e-15))
+        from_theirs.append(largest_difference(ours, theirs))
+        from_itself.append(largest_difference(moved, theirs))
+    assert np.median(from_theirs) < 100 * np.median(from_itself)
+    assert np.median(from_theirs) < 1e-6
+
+
+def largest_difference(one: Any, other: Any) -> float:
+    return max(
+        np.abs(a - b).max()
+        for a, b in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True)
+    )
+
+
+@QUIET
 @EVERY_ESTIMATOR
 def test_warm_start_goes_on_from_the_weights(estimator: Any) -> None:
     y = SCORE > 0 if estimator is MLPClassifier else SCORE

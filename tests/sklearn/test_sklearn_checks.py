@@ -23,8 +23,8 @@ ESTIMATORS = [
     for estimator in (MLPClassifier, MLPRegressor)
     for solver in SOLVERS
 ] + [
-    MLPEnsembleClassifier(MLPClassifier(max_iter=30, **SOLVERS[0]), n_members=2),
-    MLPEnsembleRegressor(MLPRegressor(max_iter=30, **SOLVERS[0]), n_members=2),
+    MLPEnsembleClassifier(MLPClassifier(max_iter=30, **SOLVERS[0]), n_estimators=2),
+    MLPEnsembleRegressor(MLPRegressor(max_iter=30, **SOLVERS[0]), n_estimators=2),
 ]
 
 # few epochs; lbfgs on data that are not scaled

@@ -20,14 +20,14 @@ MIXED = np.c_[np.array(["low", "middle", "high"])[LABELS], np.where(X[:, 2] > 0,
 WEIGHT = rng.uniform(0.1, 3, 90)
 
 
-def ensemble(n_members: int = 3, n_threads: int | None = None, **params: Any) -> Any:
+def ensemble(n_estimators: int = 3, n_threads: int | None = None, **params: Any) -> Any:
     regresses = params.pop("regresses", False)
     bootstrap = params.pop("bootstrap", False)
     member = (MLPRegressor if regresses else MLPClassifier)(
         **{"hidden_layer_sizes": (5,), "batch_size": 20, "max_iter": 6} | params
     )
     return (MLPEnsembleRegressor if regresses else MLPEnsembleClassifier)(
-        member, n_members=n_members, bootstrap=bootstrap, random_state=0, n_threads=n_threads
+        member, n_estimators=n_estimators, bootstrap=bootstrap, random_state=0, n_threads=n_threads
     )
 
 
@@ -42,6 +42,6 @@ def assert_same(fitted: Any, singles: list[Any]) -> None:
 
 def singles_of(fitted: Any, *data: Any, **params: Any) -> list[Any]:
     rng = check_random_state(fitted.random_state)
-    seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(fitted.n_members)]
+    seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(fitted.n_estimators)]
     template = fitted.estimator
     return [clone(template).set_params(random_state=s).fit(*data, **params) for s in seeds]

@@ -149,7 +149,7 @@ def trainer(kind: type = _core.TrainerBf16, **options: Any) -> Any:
         "n_threads": 1,
     }
     new = kind(UNITS, **(settings | options))
-    new.load_parameters(*initial())
+    new.load("parameters", *initial())
     return new
 
 
@@ -172,7 +172,7 @@ def trained(epochs: int = 2, rate: float = 0.05, **options: Any) -> list[Array]:
     for epoch in range(epochs):
         t.run_epoch(X, y, None, np.random.default_rng(epoch).permutation(N), rate)
     coefs, intercepts = initial()
-    t.store_parameters(coefs, intercepts)
+    t.store("parameters", coefs, intercepts)
     return [*coefs, *intercepts]
 
 
@@ -182,7 +182,7 @@ def test_one_step_is_that_of_rounded_operands() -> None:
     coefs, intercepts = initial()
     loss, _ = t.run_epoch(X, y, None, np.arange(N), 0.1)
     new = [np.empty_like(w) for w in coefs], [np.empty_like(b) for b in intercepts]
-    t.store_parameters(*new)
+    t.store("parameters", *new)
 
     def product(a: Array, b: Array) -> Array:
         return rounded(a).astype(np.float64) @ rounded(b).astype(np.float64)
@@ -237,7 +237,7 @@ def test_an_update_writes_the_weights_that_the_next_step_reads(
     results = []
     for t in (whole, parts):
         coefs, intercepts = initial()
-        t.store_parameters(coefs, intercepts)
+        t.store("parameters", coefs, intercepts)
         results.append([*coefs, *intercepts])
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)

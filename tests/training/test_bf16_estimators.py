@@ -111,7 +111,7 @@ def test_training_goes_on_in_another_precision(digits: tuple[Array, ...]) -> Non
 
 def test_an_ensembles_members_are_single_fits(digits: tuple[Array, ...]) -> None:
     X_train, X_test, y_train, _ = digits
-    ensemble = MLPEnsembleClassifier(classifier(max_iter=3), n_members=2, random_state=0)
+    ensemble = MLPEnsembleClassifier(classifier(max_iter=3), n_estimators=2, random_state=0)
     members = ensemble.fit(X_train, y_train).estimators_
     assert all(member.precision == "bfloat16" for member in members)
     mean = np.mean([member.predict_proba(X_test) for member in members], axis=0)

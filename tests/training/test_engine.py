@@ -1,5 +1,6 @@
 """The engine on whole networks, in float64, against formulas of our own and central differences."""
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -326,9 +327,46 @@ def test_bad_sparse_samples() -> None:
 
 def test_taken_moments_are_missed() -> None:
     case = Case("squared_error")
-    for solver, take in [("adam", "take_second_moments"), ("sgd", "take_first_moments")]:
+    for solver, part in [("adam", "second_moments"), ("sgd", "first_moments")]:
         engine = case.engine(solver=solver)
         moment = case.parameters.empty()
-        getattr(engine._trainer, take)(moment.coefs, moment.intercepts)
+        engine._trainer.take(part, moment.coefs, moment.intercepts)
         with pytest.raises(ValueError, match="moments have been taken"):
             engine.run_epoch(case.data, None, 1.0)
+
+
+def test_bad_options() -> None:
+    case = Case("squared_error")
+    for options, error, message in [
+        ({"alhpa": 0.1}, TypeError, "'alhpa' is none of the options 'alpha', 'batch_size', "),
+        ({"alpha": "much"}, TypeError, "Option 'alpha' cannot be 'much'."),
+        ({"seed": -1}, TypeError, "Option 'seed' cannot be -1."),
+        ({"dropout": 0.5}, TypeError, "Option 'dropout' cannot be 0.5."),
+        ({"solver": "sdg"}, ValueError, "solver must be one of 'adagrad', 'adam', "),
+    ]:
+        with pytest.raises(error, match=re.escape(message)):
+            case.engine(**options)
+    with pytest.raises(TypeError, match="Option 'alpha' is missing"):
+        _core.Trainer64([2, 1], activations=[], loss=case.loss)
+    with pytest.raises(TypeError, match="'beta' is none of the options 'delta', 'focusing', "):
+        _core.Loss("huber", beta=1.0)  # type: ignore[call-arg]
+
+
+def test_parts_of_the_trainer() -> None:
+    case = Case("squared_error")
+    trainer = case.engine()._trainer  # of sgd, without an average
+    given, found = case.parameters, case.parameters.empty()
+    for part in ("parameters", "first_moments"):
+        trainer.load(part, given.coefs, given.intercepts)
+        trainer.store(part, found.coefs, found.intercepts)
+        assert_same_bits(found, given)
+    for part in ("average", "second_moments"):
+        for call in (trainer.load, trainer.store):
+            with pytest.raises(ValueError, match=f"The trainer has no part '{part}'"):
+                call(part, given.coefs, given.intercepts)
+    for part in ("parameters", "average"):
+        with pytest.raises(ValueError, match=f"Only moments can be taken, got part '{part}'"):
+            trainer.take(part, given.coefs, given.intercepts)
+    for call in (trainer.load, trainer.store, trainer.take):
+        with pytest.raises(ValueError, match="part must be one of 'average', 'first_moments', "):
+            call("moments", given.coefs, given.intercepts)

@@ -15,10 +15,12 @@ import rich.console
 import rich.errors
 import rich.progress
 from rich import file_proxy
+from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
-from pymlp import MLPClassifier, MLPRegressor
+from pymlp import MLPClassifier, MLPRegressor, show_config
 from pymlp._fit import progress as _progress
 from pymlp._system import live as _live
+from pymlp.callbacks import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -59,6 +61,23 @@ def test_nothing_unless_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+def test_scikit_learns_lines_without_a_validation_set(capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts read the loss at the end of the line."""
+
+    def printed(mlp: Any, **params: Any) -> str:
+        mlp((5,), random_state=0, verbose=True, max_iter=30, **params).fit(X, LABELS)
+        return capsys.readouterr().out
+
+    sgd: dict[str, Any] = {"solver": "sgd", "learning_rate_init": 0.5, "tol": 0.01}
+    falling: dict[str, Any] = {"learning_rate": "adaptive", "n_iter_no_change": 2}
+    for params in ({}, sgd, sgd | falling, sgd | {"learning_rate": "invscaling"}):
+        lines = printed(MLPClassifier, **params)
+        assert lines.startswith("Iteration 1, loss = 0.")
+        assert lines == printed(SklearnMLPClassifier, **params)
+    assert printed(MLPClassifier, solver="lbfgs") == ""
+    assert printed(SklearnMLPClassifier, solver="lbfgs") == ""
+
+
 def test_lbfgs(capsys: pytest.CaptureFixture[str]) -> None:
     MLPRegressor(solver="lbfgs", max_iter=4, verbose=1).fit(X, X[:, 0], X_val=X, y_val=X[:, 0])
     lines = capsys.readouterr().out.splitlines()
@@ -75,7 +94,8 @@ def test_partial_fit_has_no_end(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_learning_rate_where_it_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    classifier(learning_rate=lambda epoch: (0.1, 0.1, 0.05)[epoch]).fit(X, LABELS)
+    clf = classifier(learning_rate=lambda epoch: (0.1, 0.1, 0.05)[epoch])
+    clf.fit(X, LABELS, **VALIDATION)
     lines = capsys.readouterr().out.splitlines()
     assert ["learning_rate = 0.05" in line for line in lines] == [False, False, True]
     assert sum("learning_rate" in line for line in lines) == 1
@@ -89,8 +109,9 @@ def test_time_left(
     monkeypatch.setattr(_progress, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     with _progress.Progress("epoch", 10, verbose=True, first=first) as progress:
         clock.now += 6
-        progress.report(3, {"loss": 0.5})
-    assert capsys.readouterr().out == f"Iteration 3, loss = 0.50000000, at most {left} s left\n"
+        progress.report(3, {"loss": 0.5, "val_loss": 0.75})
+    line = f"Iteration 3, loss = 0.50000000, val_loss = 0.75, at most {left} s left\n"
+    assert capsys.readouterr().out == line
 
 
 @pytest.mark.parametrize(
@@ -108,6 +129,28 @@ def test_time_left(
 )
 def test_durations(seconds: float, text: str) -> None:
     assert _progress._duration(seconds) == text
+
+
+@pytest.mark.parametrize("rich_is_there", [True, False])
+def test_stdout_that_can_only_write(rich_is_there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    if not rich_is_there:
+        monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=written.append))
+    stopping = EarlyStopping(monitor="loss", restore_best_weights=True, verbose=True)
+    classifier(tol=9, n_iter_no_change=2).set_callbacks(stopping).fit(X, LABELS)
+    classifier(max_iter=1).fit(X, LABELS, **VALIDATION)
+    classifier(solver="lbfgs").fit(X, LABELS, **VALIDATION)
+    show_config()
+    lines = "".join(written).splitlines()
+    assert sum(line.startswith("Iteration ") for line in lines) == 7
+    assert any(line.startswith("The weights of epoch ") for line in lines)
+    assert any(line.startswith("version ") for line in lines)
+
+
+def test_no_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # as under pythonw
+    classifier().fit(X, LABELS)
 
 
 def test_each_line_is_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +226,7 @@ def test_time_left_in_the_live_line(terminal: Terminal, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         _progress.Progress,
         "_show",
-        lambda self, end, refresh=False: show(self, end, refresh=True),
+        lambda self, *end, refresh=False: show(self, *end, refresh=True),
     )
     clf.fit(X, LABELS, **VALIDATION)
     printed = terminal.printed()
@@ -191,18 +234,35 @@ def test_time_left_in_the_live_line(terminal: Terminal, monkeypatch: pytest.Monk
     assert seen(printed)[:3] == ["scored"] * 3  # above it
 
 
-def test_narrow_terminal(terminal: Terminal) -> None:
-    terminal.console.width = 80
-    classifier(scoring="neg_log_loss").fit(X, LABELS, **VALIDATION)
-    *lines, after = terminal.lines()
-    assert re.fullmatch(rf"epoch 3/3 .* val_neg_log_loss {NUMBER} +in 0\.\d s", " ".join(lines))
-    assert all(len(line) <= 80 for line in lines)
+SHOWN_AT = {  # columns: names of numbers
+    120: ["loss", "learning_rate", "val_loss", "val_accuracy"],
+    99: ["loss", "val_loss", "val_accuracy"],
+    80: ["loss", "val_accuracy"],
+    64: ["loss", "val_accuracy"],  # not a column more than it takes
+    50: ["loss"],
+    20: [],
+}
+
+
+@pytest.mark.parametrize("width", SHOWN_AT)
+def test_numbers_without_room_are_left_out(terminal: Terminal, width: int) -> None:
+    terminal.console.width = width
+    clf = classifier(learning_rate=lambda epoch: 0.1 / (1 + epoch))
+    clf.fit(X, LABELS, **VALIDATION)
+    line, after = terminal.lines()
+    assert re.match("━{20} epoch" if width >= 100 else "━{10} epoch", line)
+    assert re.findall(rf"  (loss|val_\w+|learning_rate) {NUMBER}", line) == SHOWN_AT[width]
+    assert width < 50 or re.search(r"epoch 3/3  .*  in 0\.\d s$", line)
+    assert len(line) <= width
     assert after == ""
 
 
-def test_messages_stand_above_it(terminal: Terminal) -> None:
+@pytest.mark.parametrize("width", [40, 120])
+def test_messages_stand_above_it(terminal: Terminal, width: int) -> None:
+    terminal.console.width = width  # longer ones are not broken in two
     classifier(tol=9, n_iter_no_change=1, max_iter=50).fit(X, LABELS)
     message, line, _ = terminal.lines()
+    assert terminal.console.soft_wrap is False
     assert message.startswith("Training loss did not improve more than tol=9.000000 for 1 ")
     assert message.endswith("Stopping.")
     assert " epoch 3/50 " in line
@@ -254,6 +314,33 @@ def test_notebook_without_ipywidgets(terminal: Terminal, monkeypatch: pytest.Mon
     terminal.console.is_jupyter = True
     classifier().fit(X, LABELS)
     assert is_plain(terminal)
+
+
+def test_notebook(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A display of its own, of which IPython keeps the last state; no widget."""
+    shown: list[dict[str, str]] = []
+
+    def display(bundle: dict[str, str], *, raw: bool, display_id: bool) -> Any:
+        assert raw
+        assert display_id
+        shown.append(bundle)
+        return SimpleNamespace(update=lambda bundle, raw: shown.append(bundle))
+
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    monkeypatch.setattr(_live, "find_spec", lambda name: name == "ipywidgets")
+    terminal.console.is_jupyter = True
+    clf = classifier(tol=9, n_iter_no_change=1).fit(X, LABELS, **VALIDATION)
+    printed = terminal.printed()
+    assert printed.startswith("Training loss did not improve")  # not through the display
+    assert "\x1b" not in printed
+    text = shown[-1]["text/plain"]
+    assert re.fullmatch(
+        rf"epoch 3/3  loss {NUMBER}  val_loss {NUMBER}  val_accuracy {NUMBER}  in 0\.\d s", text
+    )
+    assert values(text, "loss") == pytest.approx(clf.loss_, rel=1e-3)
+    assert f'<progress value="3" max="3"></progress>  {text}</div>' in shown[-1]["text/html"]
+    assert len(shown) == 3  # drawing four times a second takes no time from training
 
 
 def test_process_of_a_parallel_search(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

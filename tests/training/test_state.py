@@ -270,7 +270,7 @@ def test_a_fit_that_fails_draws_nothing(estimator: Any, params: dict[str, Any]) 
         model.fit(X, LABELS)
     kind = MLPEnsembleClassifier if estimator is MLPClassifier else MLPEnsembleRegressor
     with pytest.raises((ValueError, RuntimeError)):
-        kind(estimator(**params), n_members=2, random_state=ensembles).fit(X, LABELS)
+        kind(estimator(**params), n_estimators=2, random_state=ensembles).fit(X, LABELS)
     for state in (ours, ensembles):
         np.testing.assert_array_equal(state.rand(5), expected)
 

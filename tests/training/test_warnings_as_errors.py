@@ -120,7 +120,7 @@ def test_a_warning_before_the_training_leaves_the_estimator_as_it_was() -> None:
     [(MLPEnsembleClassifier, MLPClassifier), (MLPEnsembleRegressor, MLPRegressor)],
 )
 def test_members_that_do_not_converge(ensemble: Any, member: Any, solver: str) -> None:
-    model = ensemble(member(solver=solver, **FEW), n_members=3, random_state=0)
+    model = ensemble(member(solver=solver, **FEW), n_estimators=3, random_state=0)
     caught = check_model_is_kept(model, X, LABELS)
     assert str(caught[0].message).startswith("3 of 3 members: ")
     assert len(model.estimators_) == 3
@@ -137,9 +137,10 @@ class CtrlC(Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_an_interrupted_ensemble() -> None:
-    member = MLPClassifier(**FEW | {"max_iter": 10**9}, n_iter_no_change=10**9)
-    clf = MLPEnsembleClassifier(member.set_callbacks(CtrlC()), n_members=3, n_threads=1)
+def test_an_interrupted_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CtrlC, "sent", False)
+    member = MLPClassifier(**FEW | {"max_iter": 100_000}, n_iter_no_change=100_000)
+    clf = MLPEnsembleClassifier(member.set_callbacks(CtrlC()), n_estimators=3, n_threads=1)
     with pytest.raises(UserWarning, match=r"Training interrupted by user: . of 3 members are kept"):
         clf.fit(X, LABELS)
     assert clf.predict(X).shape == (90,)

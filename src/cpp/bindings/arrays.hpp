@@ -98,6 +98,9 @@ void store_layers(const std::vector<Layer<T>>& layers, std::vector<Array<T>> coe
         layers[l].store(coefs[l].mutable_data(), intercepts[l].mutable_data());
 }
 
+// A loss by its name, with settings by theirs.
+LossSpec loss_of(const std::string& kind, const py::kwargs& settings);
+
 // The loss with its groups filled in, or an error if it does not fit a network of so many outputs.
 LossSpec fitted(LossSpec loss, Index n_outputs);
 

@@ -15,14 +15,37 @@ Array<T> activate(const std::string& isa, const std::string& name, const Array<T
     return x.array();
 }
 
+template <class T>
+void point_at(HiddenArgs<T>& args, Padded<T>& x, Padded<T>& slope, Index lanes) {
+    args.rows = x.rows;
+    args.columns = round_up(x.columns, lanes);
+    args.x = x.buffer.data();
+    args.ldx = x.stride;
+    args.slope = slope.buffer.data();
+    args.lds = slope.stride;
+}
+
+template <class T>
+BackwardArgs<T> backward_args(const Padded<T>& from, Padded<T>& d, Index lanes) {
+    BackwardArgs<T> args{};
+    args.rows = d.rows;
+    args.columns = round_up(d.columns, lanes);
+    args.from = from.buffer.data();
+    args.ldf = from.stride;
+    args.d = d.buffer.data();
+    args.ldd = d.stride;
+    return args;
+}
+
 // (value, slope)
 template <class T>
 py::tuple activate_with_slope(const std::string& isa, const std::string& name, const Array<T>& z) {
     expect_matrices({&z});
     const KernelTable<T>& k = kernels<T>(isa);
     Padded<T> x(z, k.lanes), slope(x.rows, x.columns, k.lanes);
-    k.activate_with_slope(activation_named(name), x.rows, round_up(x.columns, k.lanes), x.buffer.data(),
-                          x.stride, slope.buffer.data(), slope.stride);
+    HiddenArgs<T> args{};
+    point_at(args, x, slope, k.lanes);
+    k.activate_with_slope(activation_named(name), args);
     return py::make_tuple(x.array(), slope.array());
 }
 
@@ -34,8 +57,7 @@ Array<T> multiply_derivative(const std::string& isa, const std::string& name, co
     expect_shape(d, "d", {a.shape(0), a.shape(1)});
     const Padded<T> out(a, k.lanes);
     Padded<T> delta(d, k.lanes);
-    k.multiply_derivative(activation_named(name), a.shape(0), round_up(a.shape(1), k.lanes),
-                          out.buffer.data(), out.stride, delta.buffer.data(), delta.stride);
+    k.multiply_derivative(activation_named(name), backward_args(out, delta, k.lanes));
     return delta.array();
 }
 
@@ -46,8 +68,7 @@ Array<T> multiply_slope(const std::string& isa, const Array<T>& slope, const Arr
     expect_shape(d, "d", {slope.shape(0), slope.shape(1)});
     const Padded<T> factor(slope, k.lanes);
     Padded<T> delta(d, k.lanes);
-    k.multiply_slope(delta.rows, round_up(delta.columns, k.lanes), factor.buffer.data(), factor.stride,
-                     delta.buffer.data(), delta.stride);
+    k.multiply_slope(backward_args(factor, delta, k.lanes));
     return delta.array();
 }
 
@@ -59,8 +80,13 @@ py::tuple drop(const std::string& isa, const Array<T>& x, const Array<T>& slope,
     const KernelTable<T>& k = kernels<T>(isa);
     expect_shape(slope, "slope", {x.shape(0), x.shape(1)});
     Padded<T> values(x, k.lanes), slopes(slope, k.lanes);
-    k.drop({values.rows, round_up(values.columns, k.lanes), first_row, first_column, values.buffer.data(),
-            values.stride, slopes.buffer.data(), slopes.stride, key, rate});
+    DropoutArgs<T> args{};
+    point_at(args, values, slopes, k.lanes);
+    args.first_row = first_row;
+    args.first_column = first_column;
+    args.key = key;
+    args.rate = rate;
+    k.drop(args);
     return py::make_tuple(values.array(), slopes.array());
 }
 

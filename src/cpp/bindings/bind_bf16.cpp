@@ -101,8 +101,18 @@ Floats gemm(const std::string& isa, const Floats& a, const Floats& w, const std:
         else
             k.pairs.pair_rows(depth, width, layer.weights.data() + panels.offset(p), width, panel.data(),
                               width);
-        k.pairs.gemm({a.shape(0), pairs, x.pairs.data(), x.stride, panel.data(), width, vectors,
-                      transposed ? nullptr : layer.bias.data() + column, c.buffer.data() + column, c.stride});
+        GemmArgs<Bf16Pair> product{};
+        product.rows = a.shape(0);
+        product.depth = pairs;
+        product.a = x.pairs.data();
+        product.lda = x.stride;
+        product.b = panel.data();
+        product.ldb = width;
+        product.vectors = vectors;
+        product.bias = transposed ? nullptr : layer.bias.data() + column;
+        product.c = c.buffer.data() + column;
+        product.ldc = c.stride;
+        k.pairs.gemm(product);
     }
     return c.array();
 }
@@ -116,11 +126,18 @@ Floats gradient(const std::string& isa, const Floats& x, const Floats& dz) {
     const PaddedBatch<float> batch(x, dz, false, lanes);
     const Pairs inputs = transposed_pairs(k, batch.x), derivatives = pairs_of_rows(k, batch.dz);
     Layer<float> sums(n_in, n_out, lanes);
-    for (Index p = 0; p < sums.panels.count(); ++p)
-        k.pairs.gradient({0, n_in, operands<Bf16Pair>(x.shape(0)), inputs.pairs.data(), inputs.stride,
-                          nullptr, derivatives.pairs.data() + sums.panels.first_column(p), derivatives.stride,
-                          sums.panels.vectors(p), sums.weights.data() + sums.panels.offset(p), false,
-                          nullptr});
+    for (Index p = 0; p < sums.panels.count(); ++p) {
+        GradientArgs<Bf16Pair> product{};
+        product.last_row = n_in;
+        product.batch = operands<Bf16Pair>(x.shape(0));
+        product.x = inputs.pairs.data();
+        product.ldx = inputs.stride;
+        product.dz = derivatives.pairs.data() + sums.panels.first_column(p);
+        product.lddz = derivatives.stride;
+        product.vectors = sums.panels.vectors(p);
+        product.gradient = sums.weights.data() + sums.panels.offset(p);
+        k.pairs.gradient(product);
+    }
     Floats weights({n_in, n_out}), bias(n_out);
     sums.store(weights.mutable_data(), bias.mutable_data());
     return weights;

@@ -2,7 +2,7 @@
 #include <type_traits>
 
 #include "bindings/interrupts.hpp"
-#include "bindings/names.hpp"
+#include "bindings/options.hpp"
 #include "bindings/samples.hpp"
 
 namespace pymlp {
@@ -10,25 +10,22 @@ namespace {
 
 // False, and no predictions, if `only_finite` and x, which is plain, is not finite.
 template <class T>
-bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Activation>& activations,
-                  const LossSpec& loss, Index n, const Rows<T>& x, T* predictions, int n_threads, bool bf16,
-                  bool only_finite = false) {
+bool predict_rows(const NetworkView<T>& view, const Dataset<T>& data, T* predictions, int n_threads,
+                  bool bf16, bool only_finite = false) {
     bf16 = bf16 && std::is_same_v<T, float>;
-    if (n <= few_rows) {
+    if (data.n <= few_rows) {
         const py::gil_scoped_release unlocked;
-        if (only_finite && !kernels<T>().all_finite(n * x.n_features, x.values)) return false;
+        if (only_finite && !kernels<T>().all_finite(data.n * data.x.n_features, data.x.values)) return false;
         if constexpr (std::is_same_v<T, float>)
-            if (bf16)
-                return predict_few<Bf16Pair>(layers, activations, loss, n, x, predictions, n_threads), true;
-        predict_few<T>(layers, activations, loss, n, x, predictions, n_threads);
+            if (bf16) return predict_few<Bf16Pair>(view, data, predictions, n_threads), true;
+        predict_few<T>(view, data, predictions, n_threads);
         return true;
     }
-    std::vector<Index> units{layers.front().n_in};
-    for (const LayerView<T>& layer : layers) units.push_back(layer.n_out);
+    std::vector<Index> units{view.n_features()};
+    for (const LayerView<T>& layer : view.layers) units.push_back(layer.n_out);
     return interruptibly([&](const Interrupted& interrupted) {
-        Network<T> network(units, activations, loss);
-        load_layers(network.layers, layers);
-        const Dataset<T> data{n, x};
+        Network<T> network(units, view.activations, view.loss);
+        load_layers(network.layers, view.layers);
         if constexpr (std::is_same_v<T, float>)
             if (bf16)
                 return predict<Bf16Pair>(network, data, predictions, n_threads, interrupted, only_finite);
@@ -37,15 +34,23 @@ bool predict_rows(const std::vector<LayerView<T>>& layers, const std::vector<Act
 }
 
 template <class T>
+NetworkView<T> network_view(std::vector<LayerView<T>> layers, const std::vector<std::string>& activations,
+                            const LossSpec& loss) {
+    NetworkView<T> network;
+    network.activations = activations_named(activations, layers.size());
+    network.loss = fitted(loss, layers.back().n_out);
+    network.layers = std::move(layers);
+    return network;
+}
+
+template <class T>
 Array<T> predict_array(const std::vector<Array<T>>& coefs, const std::vector<Array<T>>& intercepts,
                        const py::object& x, const std::vector<std::string>& activations, const LossSpec& loss,
                        int n_threads, bool bf16) {
-    const std::vector<LayerView<T>> layers = layer_views(coefs, intercepts);
-    const std::vector<Activation> named = activations_named(activations, layers.size());
-    const RowsOf<T> rows(x, layers.front().n_in);
-    Array<T> out({rows.n(), layers.back().n_out});
-    predict_rows(layers, named, fitted(loss, layers.back().n_out), rows.n(), rows.rows(), out.mutable_data(),
-                 n_threads, bf16);
+    const NetworkView<T> network = network_view(layer_views(coefs, intercepts), activations, loss);
+    const RowsOf<T> rows(x, network.n_features());
+    Array<T> out({rows.n(), network.n_outputs()});
+    predict_rows(network, rows.dataset(), out.mutable_data(), n_threads, bf16);
     return out;
 }
 
@@ -73,12 +78,14 @@ py::object predict_plain(const py::object& coefs, const py::object& intercepts, 
         same = same && (units[l + 1] == 0 || units[l + 1] == layers[l].n_out);
     if (!same) return py::none();
     layers.resize(n_layers);
-    const Index n = x.shape(0), n_outputs = layers.back().n_out;
-    Array<T> out({n, n_outputs});
-    const bool finite = predict_rows(
-        layers, activations_named(activations, n_layers), fitted(loss, n_outputs), n,
-        {x.shape(1), static_cast<const T*>(x.data())}, out.mutable_data(), n_threads, bf16, true);
-    const bool sound = finite && kernels<T>().all_finite(n * n_outputs, out.data());
+    const NetworkView<T> network = network_view(std::move(layers), activations, loss);
+    Dataset<T> data;
+    data.n = x.shape(0);
+    data.x.n_features = x.shape(1);
+    data.x.values = static_cast<const T*>(x.data());
+    Array<T> out({data.n, network.n_outputs()});
+    const bool finite = predict_rows(network, data, out.mutable_data(), n_threads, bf16, true);
+    const bool sound = finite && kernels<T>().all_finite(out.size(), out.data());
     return sound ? py::object(std::move(out)) : py::none();
 }
 
@@ -115,18 +122,23 @@ void bind_predict_as_is(py::module_& m) {
 
 void bind_loss(py::module_& m) {
     py::class_<LossSpec>(m, "Loss", "A loss and its settings.")
-        .def(py::init([](const std::string& kind, std::vector<Index> groups, double smoothing,
-                         double focusing, double delta, std::vector<double> quantiles) {
-                 return LossSpec{loss_named(kind),    std::move(groups), smoothing, focusing, delta,
-                                 std::move(quantiles)};
-             }),
-             py::arg("kind"), py::kw_only(), py::arg("groups") = std::vector<Index>{},
-             py::arg("smoothing") = 0.0, py::arg("focusing") = 2.0, py::arg("delta") = 1.0,
-             py::arg("quantiles") = std::vector<double>{})
+        .def(py::init(&loss_of), py::arg("kind"))
         .def_property_readonly("output", [](const LossSpec& loss) { return name_of(output_of(loss.kind)); });
 }
 
 }  // namespace
+
+LossSpec loss_of(const std::string& kind, const py::kwargs& settings) {
+    static const Setters<LossSpec> setters{{"groups", &LossSpec::groups},
+                                           {"smoothing", &LossSpec::smoothing},
+                                           {"focusing", &LossSpec::focusing},
+                                           {"delta", &LossSpec::delta},
+                                           {"quantiles", &LossSpec::quantiles}};
+    LossSpec loss;
+    loss.kind = loss_named(kind);
+    fill(loss, setters, settings);
+    return loss;
+}
 
 LossSpec fitted(LossSpec loss, Index n_outputs) {
     if (loss.groups.empty()) loss.groups = {0, n_outputs};

@@ -1,7 +1,5 @@
 // The optimizers' steps on one layer, of a named instruction set, for the tests.
-#include <map>
-
-#include "bindings/names.hpp"
+#include "bindings/options.hpp"
 #include "bindings/padded.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -11,30 +9,24 @@ namespace {
 template <class T>
 OptimizerStep<T> step_of(const py::kwargs& settings) {
     using Step = OptimizerStep<T>;
-    const std::map<std::string, T Step::*> numbers{{"learning_rate", &Step::learning_rate},
-                                                   {"momentum", &Step::momentum},
-                                                   {"beta_1", &Step::beta_1},
-                                                   {"beta_2", &Step::beta_2},
-                                                   {"epsilon", &Step::epsilon},
-                                                   {"rest_1", &Step::rest_1},
-                                                   {"rest_2", &Step::rest_2},
-                                                   {"alpha", &Step::alpha},
-                                                   {"inverse", &Step::inverse},
-                                                   {"sum_rate", &Step::sum_rate},
-                                                   {"clip", &Step::clip},
-                                                   {"decay", &Step::decay},
-                                                   {"gradient_rate", &Step::gradient_rate},
-                                                   {"average_rest", &Step::average_rest}};
+    static const Setters<Step> setters{{"solver", &Step::solver},
+                                       {"nesterov", &Step::nesterov},
+                                       {"learning_rate", &Step::learning_rate},
+                                       {"momentum", &Step::momentum},
+                                       {"beta_1", &Step::beta_1},
+                                       {"beta_2", &Step::beta_2},
+                                       {"epsilon", &Step::epsilon},
+                                       {"rest_1", &Step::rest_1},
+                                       {"rest_2", &Step::rest_2},
+                                       {"alpha", &Step::alpha},
+                                       {"inverse", &Step::inverse},
+                                       {"sum_rate", &Step::sum_rate},
+                                       {"clip", &Step::clip},
+                                       {"decay", &Step::decay},
+                                       {"gradient_rate", &Step::gradient_rate},
+                                       {"average_rest", &Step::average_rest}};
     Step step;
-    for (const auto& [key, value] : settings) {
-        const auto name = py::cast<std::string>(key);
-        if (name == "solver")
-            step.solver = solver_named(py::cast<std::string>(value));
-        else if (name == "nesterov")
-            step.nesterov = py::cast<bool>(value);
-        else
-            step.*numbers.at(name) = static_cast<T>(py::cast<double>(value));
-    }
+    fill(step, setters, settings);
     return step;
 }
 

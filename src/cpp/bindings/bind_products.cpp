@@ -1,6 +1,7 @@
 // Single kernels on panels of weights, of a named instruction set, for the tests.
 #include "bindings/padded.hpp"
 #include "kernels/dispatch.hpp"
+#include "network/operands.hpp"
 
 namespace pymlp {
 namespace {
@@ -19,16 +20,21 @@ Array<T> gemm(const std::string& isa, const Array<T>& a, const Array<T>& w, cons
     Padded<T> c(a.shape(0), w.shape(1), k.lanes);
     const Entries<T> entries(a, false);
     for (Index p = 0; p < layer.panels.count(); ++p) {
-        const Index column = layer.panels.first_column(p), vectors = layer.panels.vectors(p);
         const T* panel = layer.weights.data() + layer.panels.offset(p);
-        const T* start = layer.bias.data() + column;
-        T* out = c.buffer.data() + column;
-        if (sparse)
-            k.sparse_gemm(
-                {x.rows, entries.compressed(), panel, vectors * k.lanes, vectors, start, out, c.stride});
-        else
-            k.gemm({x.rows, x.columns, x.buffer.data(), x.stride, panel, vectors * k.lanes, vectors, start,
-                    out, c.stride});
+        T* out = c.buffer.data() + layer.panels.first_column(p);
+        if (sparse) {
+            auto product = panel_product<SparseGemmArgs<T>>(layer, p, x.rows, out, c.stride);
+            product.a = entries.compressed();
+            product.b = panel;
+            k.sparse_gemm(product);
+        } else {
+            auto product = panel_product<GemmArgs<T>>(layer, p, x.rows, out, c.stride);
+            product.depth = x.columns;
+            product.a = x.buffer.data();
+            product.lda = x.stride;
+            product.b = panel;
+            k.gemm(product);
+        }
     }
     return c.array();
 }

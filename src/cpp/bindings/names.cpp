@@ -1,21 +1,6 @@
 #include "bindings/names.hpp"
 
-#include <map>
-#include <stdexcept>
-
 namespace pymlp {
-namespace {
-
-template <class E>
-E named(const std::map<std::string, E>& names, const char* what, const std::string& name) {
-    const auto found = names.find(name);
-    if (found != names.end()) return found->second;
-    std::string allowed;
-    for (const auto& entry : names) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
-    throw std::invalid_argument(std::string(what) + " must be one of " + allowed + ", got '" + name + "'.");
-}
-
-}  // namespace
 
 Activation activation_named(const std::string& name) {
     static const std::map<std::string, Activation> names{{"identity", Activation::identity},

@@ -84,18 +84,17 @@ struct PaddedBatch {
     }
     // The product for rows first..last of a panel that begins at `column`.
     GradientArgs<T> product(Index first, Index last, Index column, Index vectors) const {
-        return {first,
-                last,
-                x.rows,
-                sparse ? nullptr : x.buffer.data(),
-                x.stride,
-                sparse ? &columns : nullptr,
-                dz.buffer.data() + column,
-                dz.stride,
-                vectors,
-                nullptr,
-                false,
-                nullptr};
+        GradientArgs<T> args{};
+        args.first_row = first;
+        args.last_row = last;
+        args.batch = x.rows;
+        args.x = sparse ? nullptr : x.buffer.data();
+        args.ldx = x.stride;
+        args.columns = sparse ? &columns : nullptr;
+        args.dz = dz.buffer.data() + column;
+        args.lddz = dz.stride;
+        args.vectors = vectors;
+        return args;
     }
 };
 

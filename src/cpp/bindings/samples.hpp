@@ -18,7 +18,13 @@ class RowsOf {
         py::hasattr(x, "indptr") ? take_compressed(x) : take_dense(x);
     }
     Index n() const { return n_; }
-    const Rows<T>& rows() const { return rows_; }
+    // All rows, without labels
+    Dataset<T> dataset() const {
+        Dataset<T> data;
+        data.n = n_;
+        data.x = rows_;
+        return data;
+    }
 
   private:
     void take_dense(const py::object& x) {
@@ -139,8 +145,12 @@ struct Samples {
         const Index rows = x.n();
         const Targets<T> targets(y, network.loss.kind, network.loss.groups, rows);
         if (sample_weight) expect_shape(*sample_weight, "sample_weight", {rows});
-        data = {n_samples(order, rows),      x.rows(),           targets.labels, targets.values,
-                data_or_null(sample_weight), data_or_null(order)};
+        data = x.dataset();
+        data.n = n_samples(order, rows);
+        data.labels = targets.labels;
+        data.targets = targets.values;
+        data.sample_weight = data_or_null(sample_weight);
+        data.order = data_or_null(order);
         if (data.n < 1) throw std::invalid_argument("There must be at least one sample.");
     }
 };

@@ -208,41 +208,44 @@ void activate(Activation kind, Index rows, Index columns, T* x, Index ldx) {
 }
 
 template <class T>
-void activate_with_slope(Activation kind, Index rows, Index columns, T* x, Index ldx, T* slope, Index lds) {
+void activate_with_slope(Activation kind, const HiddenArgs<T>& args) {
+    const HiddenArgs<T> h = args;  // a copy that no store can change: its numbers stay in registers
     with_slope_of_output<T>(kind, [&](auto f) {
-        for_each_vector<T>(rows, columns, [&](Index r, Index c) {
-            T* at = x + r * ldx + c;
+        for_each_vector<T>(h.rows, h.columns, [&](Index r, Index c) {
+            T* at = h.x + r * h.ldx + c;
             const Vec<T> y = f.value(load(at));
             store(at, y);
-            store(slope + r * lds + c, f.slope(y));
+            store(h.slope + r * h.lds + c, f.slope(y));
         });
     });
     with_slope_of_input<T>(kind, [&](auto f) {
-        for_each_vector<T>(rows, columns, [&](Index r, Index c) {
-            T* at = x + r * ldx + c;
+        for_each_vector<T>(h.rows, h.columns, [&](Index r, Index c) {
+            T* at = h.x + r * h.ldx + c;
             Vec<T> s;
             store(at, f.value(load(at), s));
-            store(slope + r * lds + c, s);
+            store(h.slope + r * h.lds + c, s);
         });
     });
 }
 
 template <class T>
-void multiply_derivative(Activation kind, Index rows, Index columns, const T* a, Index lda, T* d, Index ldd) {
+void multiply_derivative(Activation kind, const BackwardArgs<T>& args) {
     if (kind == Activation::identity) return;
+    const BackwardArgs<T> b = args;
     with_slope_of_output<T>(kind, [&](auto f) {
-        for_each_vector<T>(rows, columns, [&](Index r, Index c) {
-            T* at = d + r * ldd + c;
-            store(at, load(at) * f.slope(load(a + r * lda + c)));
+        for_each_vector<T>(b.rows, b.columns, [&](Index r, Index c) {
+            T* at = b.d + r * b.ldd + c;
+            store(at, load(at) * f.slope(load(b.from + r * b.ldf + c)));
         });
     });
 }
 
 template <class T>
-void multiply_slope(Index rows, Index columns, const T* slope, Index lds, T* d, Index ldd) {
-    for_each_vector<T>(rows, columns, [&](Index r, Index c) {
-        T* at = d + r * ldd + c;
-        store(at, load(at) * load(slope + r * lds + c));
+void multiply_slope(const BackwardArgs<T>& args) {
+    const BackwardArgs<T> b = args;
+    for_each_vector<T>(b.rows, b.columns, [&](Index r, Index c) {
+        T* at = b.d + r * b.ldd + c;
+        store(at, load(at) * load(b.from + r * b.ldf + c));
     });
 }
 

@@ -10,17 +10,20 @@
 
 namespace {
 using pymlp::Activation;
+using pymlp::BackwardArgs;
 using pymlp::Bf16Pair;
 using pymlp::Compressed;
 using pymlp::DropoutArgs;
 using pymlp::GemmArgs;
 using pymlp::GradientArgs;
+using pymlp::HiddenArgs;
 using pymlp::Index;
 using pymlp::is_pair;
 using pymlp::Loss;
 using pymlp::LossArgs;
 using pymlp::OptimizerStep;
 using pymlp::Output;
+using pymlp::OutputArgs;
 using pymlp::Solver;
 using pymlp::SparseGemmArgs;
 using pymlp::Sum;
@@ -76,34 +79,50 @@ double fma_rounds(Index rounds, Sum<Operand>* sink) {
 }
 
 template <class Operand>
-constexpr pymlp::ProductTable<Operand> products = {
-    gemm<Operand>, update<Operand>, gradient<Operand>, transpose_panel<Operand>, fma_rounds<Operand>,
-};
+constexpr void add_products(pymlp::ProductTable<Operand>& table) {
+    table.gemm = gemm<Operand>;
+    table.update = update<Operand>;
+    table.gradient = gradient<Operand>;
+    table.transpose_panel = transpose_panel<Operand>;
+    table.fma_rounds = fma_rounds<Operand>;
+}
 
-constexpr pymlp::Bf16Table bf16_table = {
-    products<Bf16Pair>, emulates_bf16, pair_columns, pair_rows, transpose_pairs,
-};
+constexpr void add_pairings(pymlp::Bf16Table& table) {
+    table.pair_columns = pair_columns;
+    table.pair_rows = pair_rows;
+    table.transpose_pairs = transpose_pairs;
+}
+
+constexpr pymlp::Bf16Table bf16_table() {
+    pymlp::Bf16Table table{};
+    add_products<Bf16Pair>(table);
+    table.emulated = emulates_bf16;
+    add_pairings(table);
+    return table;
+}
 
 template <class T>
-constexpr pymlp::KernelTable<T> table = {
-    products<T>,
-    lanes<T>,
-    max_tile_rows,
-    sparse_gemm<T>,
-    update_bias<T>,
-    gradient_bias<T>,
-    apply<T>,
-    apply_bias<T>,
-    activate<T>,
-    activate_with_slope<T>,
-    multiply_derivative<T>,
-    multiply_slope<T>,
-    drop<T>,
-    loss<T>,
-    predict<T>,
-    sum_squares<T>,
-    all_finite<T>,
-    widen_from<T>,
-};
+constexpr pymlp::KernelTable<T> kernel_table() {
+    pymlp::KernelTable<T> table{};
+    add_products<T>(table);
+    table.lanes = lanes<T>;
+    table.row_tile = max_tile_rows;
+    table.sparse_gemm = sparse_gemm<T>;
+    table.update_bias = update_bias<T>;
+    table.gradient_bias = gradient_bias<T>;
+    table.apply = apply<T>;
+    table.apply_bias = apply_bias<T>;
+    table.activate = activate<T>;
+    table.activate_with_slope = activate_with_slope<T>;
+    table.multiply_derivative = multiply_derivative<T>;
+    table.multiply_slope = multiply_slope<T>;
+    table.drop = drop<T>;
+    table.loss = loss<T>;
+    table.predict = predict<T>;
+    table.sum_squares = sum_squares<T>;
+    table.all_finite = all_finite<T>;
+    table.widen_from = widen_from<T>;
+    return table;
+}
 
 }  // namespace

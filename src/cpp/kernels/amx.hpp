@@ -217,12 +217,15 @@ double fma_rounds_amx(Index rounds, float* sink) {
     return 2.0 * 4 * largest_tile_rows * (2 * tile_depth) * tile_depth * static_cast<double>(rounds);
 }
 
-constexpr pymlp::Bf16Table amx_table = {
-    {gemm_amx, update_amx, gradient_amx, transpose_panel<Bf16Pair>, fma_rounds_amx},
-    false,
-    pair_columns,
-    pair_rows,
-    transpose_pairs,
-};
+constexpr pymlp::Bf16Table amx_table() {
+    pymlp::Bf16Table table{};
+    table.gemm = gemm_amx;
+    table.update = update_amx;
+    table.gradient = gradient_amx;
+    table.transpose_panel = transpose_panel<Bf16Pair>;
+    table.fma_rounds = fma_rounds_amx;
+    add_pairings(table);
+    return table;
+}
 
 }  // namespace

@@ -3,5 +3,5 @@
 #include "kernels/amx.hpp"
 
 namespace pymlp {
-extern const Bf16Table kernels_amx_bf16 = amx_table;
+extern constexpr Bf16Table kernels_amx_bf16 = amx_table();
 }  // namespace pymlp

@@ -2,5 +2,5 @@
 #include "kernels/all_kernels.hpp"
 
 namespace pymlp {
-extern const Bf16Table kernels_avx512_bf16_bf16 = bf16_table;
+extern constexpr Bf16Table kernels_avx512_bf16_bf16 = bf16_table();
 }  // namespace pymlp

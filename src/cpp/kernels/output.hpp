@@ -4,25 +4,25 @@
 namespace {
 
 template <class T>
-void predict(Output output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups) {
+void predict(Output output, const OutputArgs<T>& o) {
     switch (output) {
         case Output::softmax:
-            for (Index r = 0; r < rows; ++r) {
-                T* row = z + r * ldz;
-                if (n_groups == 1) {
-                    softmax<T>(WholeRow<T>{row, outputs});
+            for (Index r = 0; r < o.rows; ++r) {
+                T* row = o.z + r * o.ldz;
+                if (o.n_groups == 1) {
+                    softmax<T>(WholeRow<T>{row, o.outputs});
                     continue;
                 }
-                for (Index g = 0; g < n_groups; ++g)
-                    softmax<T>(PartOfRow<T>{row + groups[g], groups[g + 1] - groups[g]});
+                for (Index g = 0; g < o.n_groups; ++g)
+                    softmax<T>(PartOfRow<T>{row + o.groups[g], o.groups[g + 1] - o.groups[g]});
             }
             break;
         case Output::logistic:
-            activate<T>(Activation::logistic, rows, outputs, z, ldz);
+            activate<T>(Activation::logistic, o.rows, o.outputs, o.z, o.ldz);
             break;
         case Output::exp:
-            for_each_vector<T>(rows, outputs, [&](Index r, Index c) {
-                T* at = z + r * ldz + c;
+            for_each_vector<T>(o.rows, o.outputs, [&](Index r, Index c) {
+                T* at = o.z + r * o.ldz + c;
                 store(at, vexp<T>(load(at)));
             });
             break;

@@ -160,37 +160,57 @@ struct UpdateArgs {
     Bf16Pair* pairs;   // out: the new weights in pairs, (n_in / 2, vectors * lanes), or null
 };
 
-// Row-wise loss of the output layer: z becomes dz = sample_weight * d loss / d z.
+// Scores of the output layer. They become predictions in place.
 template <class T>
-struct LossArgs {
+struct OutputArgs {
     Index rows, outputs;
-    T* z;  // (rows, outputs) in, gradient out; padding lanes are set to 0
+    T* z;  // (rows, outputs)
     Index ldz;
+    const Index* groups;  // softmax: outputs groups[g] <= j < groups[g + 1] are the classes of group g
+    Index n_groups;
+};
+
+// Row-wise loss of the scores: z becomes dz = sample_weight * d loss / d z, and 0 in its padding lanes.
+template <class T>
+struct LossArgs : OutputArgs<T> {
     const std::int32_t* labels;  // (rows, n_groups) for the softmax losses, else null
     const T* targets;            // (rows, outputs) otherwise
     Index ldt;
     const T* sample_weight;  // (rows) or null
     double* row_loss;        // (rows) out, not weighted
     double* row_hit;         // (rows) out: 1 where every class is right (classifiers), else 0
-    const Index* groups;     // softmax: outputs groups[g] <= j < groups[g + 1] are the classes of group g
-    Index n_groups;
-    T smoothing;         // label smoothing of softmax_cross_entropy
-    T focusing;          // exponent of the focal losses
-    T delta;             // where huber turns from squared to absolute
-    const T* quantiles;  // pinball: (padded outputs)
+    T smoothing;             // label smoothing of softmax_cross_entropy
+    T focusing;              // exponent of the focal losses
+    T delta;                 // where huber turns from squared to absolute
+    const T* quantiles;      // pinball: (padded outputs)
 };
 
-// Hidden activations of a block of rows and columns of one layer.
+// A block of rows and columns of one hidden layer: its outputs and f'(z).
 template <class T>
-struct DropoutArgs {
+struct HiddenArgs {
     Index rows, columns;
-    Index first_row, first_column;  // of the block in the mini-batch's layer
-    T* x;                           // (rows, columns): kept values are divided by 1 - rate, the others 0
+    T* x;  // (rows, columns)
     Index ldx;
-    T* slope;  // (rows, columns): likewise
+    T* slope;  // (rows, columns)
     Index lds;
+};
+
+// Kept values of x and slope are divided by 1 - rate, the others 0.
+template <class T>
+struct DropoutArgs : HiddenArgs<T> {
+    Index first_row, first_column;  // of the block in the mini-batch's layer
     std::uint64_t key;  // of this step and layer: key, row and column alone decide what is dropped
     double rate;
+};
+
+// What turns a block of d loss / d f(z) into d loss / d z.
+template <class T>
+struct BackwardArgs {
+    Index rows, columns;
+    const T* from;  // (rows, columns): f(z), or f'(z)
+    Index ldf;
+    T* d;  // (rows, columns)
+    Index ldd;
 };
 
 // The dense products of an operand type.
@@ -239,16 +259,14 @@ struct KernelTable : ProductTable<T> {
     void (*apply_bias)(const UpdateArgs<T>&, const OptimizerStep<T>&, const T* gradient);
     void (*activate)(Activation, Index rows, Index columns, T* x, Index ldx);
     // the same, and slope = f'(x)
-    void (*activate_with_slope)(Activation, Index rows, Index columns, T* x, Index ldx, T* slope, Index lds);
-    // d *= f'(x), with the derivative taken from the activation's output a (has_slope_of_output)
-    void (*multiply_derivative)(Activation, Index rows, Index columns, const T* a, Index lda, T* d,
-                                Index ldd);
-    // d *= slope
-    void (*multiply_slope)(Index rows, Index columns, const T* slope, Index lds, T* d, Index ldd);
+    void (*activate_with_slope)(Activation, const HiddenArgs<T>&);
+    // d *= f'(z), derived from the activation's output f(z) (has_slope_of_output)
+    void (*multiply_derivative)(Activation, const BackwardArgs<T>&);
+    // d *= f'(z)
+    void (*multiply_slope)(const BackwardArgs<T>&);
     void (*drop)(const DropoutArgs<T>&);
     void (*loss)(Loss, const LossArgs<T>&);
-    // pre-activations to predictions, in place; groups as in LossArgs
-    void (*predict)(Output, Index rows, Index outputs, T* z, Index ldz, const Index* groups, Index n_groups);
+    void (*predict)(Output, const OutputArgs<T>&);
     // squared sum of each row tile of a panel, as `update` would report it
     void (*sum_squares)(Index n_in, Index vectors, const T* weights, double* squares);
     bool (*all_finite)(Index n, const T* x);

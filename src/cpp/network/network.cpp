@@ -22,6 +22,18 @@ Output output_of(Loss loss) {
 }
 
 template <class T>
+void predict_outputs(const LossSpec& loss, Index rows, Index outputs, T* z, Index ldz) {
+    OutputArgs<T> args{};
+    args.rows = rows;
+    args.outputs = outputs;
+    args.z = z;
+    args.ldz = ldz;
+    args.groups = loss.groups.data();
+    args.n_groups = loss.n_groups();
+    kernels<T>().predict(output_of(loss.kind), args);
+}
+
+template <class T>
 Layer<T>::Layer(Index n_in, Index n_out, Index lanes)
     : panels{n_in, n_out, lanes}, weights(panels.size()), bias(panels.padded_columns()) {}
 
@@ -86,19 +98,19 @@ Index row_stride(Index columns) {
 }
 
 template <class T>
-void Network<T>::derive_loss(Index rows, T* z, Index ldz, const std::int32_t* labels, const T* targets,
-                             Index ldt, const T* sample_weight, double* row_loss, double* row_hit) const {
-    kernels<T>().loss(loss.kind,
-                      {rows, n_outputs(), z, ldz, labels, targets, ldt, sample_weight, row_loss, row_hit,
-                       loss.groups.data(), n_groups(), static_cast<T>(loss.smoothing),
-                       static_cast<T>(loss.focusing), static_cast<T>(loss.delta), quantiles.data()});
+void Network<T>::derive_loss(LossArgs<T> args) const {
+    args.outputs = n_outputs();
+    args.groups = loss.groups.data();
+    args.n_groups = n_groups();
+    args.smoothing = static_cast<T>(loss.smoothing);
+    args.focusing = static_cast<T>(loss.focusing);
+    args.delta = static_cast<T>(loss.delta);
+    args.quantiles = quantiles.data();
+    kernels<T>().loss(loss.kind, args);
 }
 
-template <class T>
-void Network<T>::predict_outputs(Index rows, T* z, Index ldz) const {
-    kernels<T>().predict(output_of(loss.kind), rows, n_outputs(), z, ldz, loss.groups.data(), n_groups());
-}
-
+template void predict_outputs(const LossSpec&, Index, Index, float*, Index);
+template void predict_outputs(const LossSpec&, Index, Index, double*, Index);
 template struct Layer<float>;
 template struct Layer<double>;
 template struct Network<float>;

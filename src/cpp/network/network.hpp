@@ -34,10 +34,16 @@ struct LossSpec {
     double focusing = 2;            // focal losses
     double delta = 1;               // huber
     std::vector<double> quantiles;  // pinball: one an output
+
+    Index n_groups() const { return static_cast<Index>(groups.size()) - 1; }
 };
 
 // What makes predictions of a network trained on this loss.
 Output output_of(Loss loss);
+
+// Makes them, in place. z: (rows, outputs)
+template <class T>
+void predict_outputs(const LossSpec& loss, Index rows, Index outputs, T* z, Index ldz);
 
 template <class T>
 struct Network {
@@ -50,14 +56,13 @@ struct Network {
     Network(const std::vector<Index>& units, std::vector<Activation> activations_, LossSpec loss_);
     Index n_features() const { return layers.front().n_in(); }
     Index n_outputs() const { return layers.back().n_out(); }
-    Index n_groups() const { return static_cast<Index>(loss.groups.size()) - 1; }
+    Index n_groups() const { return loss.n_groups(); }
     Index widest() const;  // padded columns of the widest layer
     bool finite() const;   // no parameter is infinite or NaN
 
-    // z: (rows, n_outputs) becomes d loss / d z; labels or targets: of these rows, as in LossArgs
-    void derive_loss(Index rows, T* z, Index ldz, const std::int32_t* labels, const T* targets, Index ldt,
-                     const T* sample_weight, double* row_loss, double* row_hit) const;
-    void predict_outputs(Index rows, T* z, Index ldz) const;
+    // z: (rows, n_outputs) becomes d loss / d z. Given are the rows, what belongs to them and where the
+    // results go; the network knows its outputs and the loss.
+    void derive_loss(LossArgs<T> args) const;
 };
 
 // Row length of a matrix whose rows are read side by side: an odd number of cache lines, so that the rows of
@@ -81,13 +86,23 @@ struct LayerView {
     const T* intercepts;
 };
 
-// The same bits for a few rows straight from the row-major weights: packing them would cost more than it
-// saves.
+// A network of such layers.
+template <class T>
+struct NetworkView {
+    std::vector<LayerView<T>> layers;
+    std::vector<Activation> activations;  // as in Network
+    LossSpec loss;
+
+    Index n_features() const { return layers.front().n_in; }
+    Index n_outputs() const { return layers.back().n_out; }
+};
+
+// The same bits for a few rows, without an order, straight from the row-major weights: packing them would
+// cost more than it saves.
 constexpr Index few_rows = 16;
 template <class Operand>
-void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
-                 const std::vector<Activation>& activations, const LossSpec& loss, Index n,
-                 const Rows<Sum<Operand>>& x, Sum<Operand>* predictions, int n_threads);
+void predict_few(const NetworkView<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data,
+                 Sum<Operand>* predictions, int n_threads);
 
 struct Evaluation {
     double loss;      // weighted mean over the samples, without the penalty

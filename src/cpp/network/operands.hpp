@@ -112,4 +112,17 @@ class OperandPanels {
     Buffer<Operand> pairs_;  // panels
 };
 
+// The product of so many rows with one panel of a layer and its bias, but for the factors: out = ... + bias.
+template <class Args, class T>
+Args panel_product(const Layer<T>& layer, Index panel, Index rows, T* out, Index ldo) {
+    Args args{};
+    args.rows = rows;
+    args.vectors = layer.panels.vectors(panel);
+    args.ldb = args.vectors * layer.panels.lanes;
+    args.bias = layer.bias.data() + layer.panels.first_column(panel);
+    args.c = out;
+    args.ldc = ldo;
+    return args;
+}
+
 }  // namespace pymlp

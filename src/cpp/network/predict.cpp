@@ -66,16 +66,20 @@ class Forward {
             a = x.dense;
         }
         for (Index p = 0; p < panels.count(); ++p) {
-            const Index column = panels.first_column(p), vectors = panels.vectors(p);
-            const Index width = vectors * panels.lanes;
-            const T* bias = layer.bias.data() + column;
-            if (x.sparse())
-                kernels<T>().sparse_gemm({rows, x.rows, layer.weights.data() + panels.offset(p), width,
-                                          vectors, bias, out + column, stride_});
-            else
-                products<Operand>().gemm({rows, operands<Operand>(panels.rows), a, lda,
-                                          weights_[l].panel(layer, p), width, vectors, bias, out + column,
-                                          stride_});
+            T* z = out + panels.first_column(p);
+            if (x.sparse()) {
+                auto product = panel_product<SparseGemmArgs<T>>(layer, p, rows, z, stride_);
+                product.a = x.rows;
+                product.b = layer.weights.data() + panels.offset(p);
+                kernels<T>().sparse_gemm(product);
+            } else {
+                auto product = panel_product<GemmArgs<Operand>>(layer, p, rows, z, stride_);
+                product.depth = operands<Operand>(panels.rows);
+                product.a = a;
+                product.lda = lda;
+                product.b = weights_[l].panel(layer, p);
+                products<Operand>().gemm(product);
+            }
         }
     }
 
@@ -143,7 +147,7 @@ bool predict(const Network<Sum<Operand>>& network, const Dataset<Sum<Operand>>& 
     const Index outputs = network.n_outputs();
     return for_each_block<Operand>(network, data, n_threads, interrupted, only_finite,
                                    [&](int, Index first, Index rows, T* z, Index ldz) {
-                                       network.predict_outputs(rows, z, ldz);
+                                       predict_outputs(network.loss, rows, outputs, z, ldz);
                                        for (Index r = 0; r < rows; ++r)
                                            std::memcpy(predictions + (first + r) * outputs, z + r * ldz,
                                                        static_cast<std::size_t>(outputs) * sizeof(T));
@@ -174,8 +178,16 @@ Evaluation evaluate(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
                     std::memcpy(block_targets + r * ldt, data.targets + i * outputs,
                                 static_cast<std::size_t>(outputs) * sizeof(T));
             }
-            network.derive_loss(rows, z, ldz, block_labels, block_targets, ldt, nullptr,
-                                row_loss.data() + first, row_hit.data() + first);
+            LossArgs<T> block{};
+            block.rows = rows;
+            block.z = z;
+            block.ldz = ldz;
+            block.labels = block_labels;
+            block.targets = block_targets;
+            block.ldt = ldt;
+            block.row_loss = row_loss.data() + first;
+            block.row_hit = row_hit.data() + first;
+            network.derive_loss(block);
         });
     double loss = 0, hits = 0, weight = 0;
     for (Index r = 0; r < n; ++r) {

@@ -51,66 +51,102 @@ Columns columns_of(const LayerInPlace<T>& layer, const Member& me) {
     return {panels.first_column(begin), (last - panels.first_column(begin)) / panels.lanes};
 }
 
+// Rows that lie `ld` apart.
+template <class T>
+struct Block {
+    T* data;
+    Index ld;
+};
+
 // out = x W + b, x: (n, n_in)
 template <class T>
-void forward(const LayerInPlace<T>& layer, Columns columns, Index n, const T* x, Index ldx, T* out,
-             Index ldo) {
-    const KernelTable<T>& k = kernels<T>();
-    const Index n_in = layer.panels.rows, n_out = layer.panels.columns, whole = layer.whole;
-    const T* bias = layer.bias.data() + columns.first;
-    out += columns.first;
-    k.gemm({n, whole, x, ldx, layer.coefs + columns.first, n_out, columns.vectors, bias, out, ldo});
+void forward(const LayerInPlace<T>& layer, Columns columns, Index n, Block<const T> x, Block<T> out) {
+    GemmArgs<T> product{};
+    product.rows = n;
+    product.depth = layer.whole;
+    product.a = x.data;
+    product.lda = x.ld;
+    product.b = layer.coefs + columns.first;
+    product.ldb = layer.panels.columns;
+    product.vectors = columns.vectors;
+    product.bias = layer.bias.data() + columns.first;
+    product.c = out.data + columns.first;
+    product.ldc = out.ld;
+    kernels<T>().gemm(product);
+    product.rows = 1;
+    product.depth = layer.panels.rows - layer.whole;
+    product.a += layer.whole;
+    product.b = layer.rest.data() + columns.first;
+    product.ldb = layer.panels.padded_columns();
     for (Index r = 0; r < n; ++r) {
-        T* row = out + r * ldo;  // goes on from the sums that it has
-        k.gemm({1, n_in - whole, x + r * ldx + whole, ldx, layer.rest.data() + columns.first,
-                layer.panels.padded_columns(), columns.vectors, row, row, ldo});
+        product.bias = product.c;  // goes on from the sums that it has
+        kernels<T>().gemm(product);
+        product.a += x.ld;
+        product.c += out.ld;
     }
 }
 
 // The same in bfloat16, whose weights are rounded a panel at a time. x: (n, n_in) pairs
-void forward(const LayerInPlace<float>& layer, Columns columns, Index n, const Bf16Pair* x, Index ldx,
-             Bf16Pair* panel, float* out, Index ldo) {
+void forward(const LayerInPlace<float>& layer, Columns columns, Index n, Block<const Bf16Pair> x,
+             Bf16Pair* panel, Block<float> out) {
     const Panels& panels = layer.panels;
-    const Index n_in = panels.rows, n_out = panels.columns, whole = layer.whole;
+    const Index n_in = panels.rows, whole = layer.whole;
     const Bf16Table& k = bf16_kernels();
+    GemmArgs<Bf16Pair> product{};
+    product.rows = n;
+    product.depth = operands<Bf16Pair>(n_in);
+    product.a = x.data;
+    product.lda = x.ld;
+    product.b = panel;
+    product.ldc = out.ld;
     for (Index v = 0; v < columns.vectors; v += 2) {
-        const Index column = columns.first + v * panels.lanes,
-                    vectors = std::min<Index>(2, columns.vectors - v);
-        const Index width = vectors * panels.lanes;
-        k.pair_rows(whole, width, layer.coefs + column, n_out, panel, width);
+        const Index column = columns.first + v * panels.lanes;
+        product.vectors = std::min<Index>(2, columns.vectors - v);
+        const Index width = product.ldb = product.vectors * panels.lanes;
+        k.pair_rows(whole, width, layer.coefs + column, panels.columns, panel, width);
         k.pair_rows(n_in - whole, width, layer.rest.data() + column, panels.padded_columns(),
                     panel + whole / 2 * width, width);
-        k.gemm({n, operands<Bf16Pair>(n_in), x, ldx, panel, width, vectors, layer.bias.data() + column,
-                out + column, ldo});
+        product.bias = layer.bias.data() + column;
+        product.c = out.data + column;
+        k.gemm(product);
     }
 }
 
 // The same with sparse x, whose entries are few.
 template <class T>
-void forward(const LayerInPlace<T>& layer, Columns columns, Index n, const Compressed<T>& x, T* out,
-             Index ldo) {
+void forward(const LayerInPlace<T>& layer, Columns columns, Index n, const Compressed<T>& x, Block<T> out) {
     const KernelTable<T>& k = kernels<T>();
-    const Index n_out = layer.panels.columns, whole = layer.whole, padded = layer.panels.padded_columns();
+    const Index padded = layer.panels.padded_columns();
     for (Index r = 0; r < n; ++r) {
-        T* row = out + r * ldo;
+        T* row = out.data + r * out.ld;
         Index entries[] = {x.starts[r], x.starts[r + 1]};
         Index e = entries[1];
-        while (e > entries[0] && x.at[e - 1] >= whole) --e;
+        while (e > entries[0] && x.at[e - 1] >= layer.whole) --e;
         std::swap(e, entries[1]);
+        SparseGemmArgs<T> product{};
+        product.rows = 1;
+        product.a = {entries, x.at, x.values};
+        product.ldb = layer.panels.columns;
+        product.ldc = out.ld;
         for (Index v = 0; v < columns.vectors; v += 2) {
             const Index column = columns.first + v * k.lanes;
-            k.sparse_gemm({1,
-                           {entries, x.at, x.values},
-                           layer.coefs + column,
-                           n_out,
-                           std::min<Index>(2, columns.vectors - v),
-                           layer.bias.data() + column,
-                           row + column,
-                           ldo});
+            product.b = layer.coefs + column;
+            product.vectors = std::min<Index>(2, columns.vectors - v);
+            product.bias = layer.bias.data() + column;
+            product.c = row + column;
+            k.sparse_gemm(product);
         }
-        for (Index i = entries[1]; i < e; ++i)  // goes on from the sums that it has
-            k.gemm({1, 1, x.values + i, 1, layer.rest.data() + (x.at[i] - whole) * padded + columns.first,
-                    padded, columns.vectors, row + columns.first, row + columns.first, ldo});
+        GemmArgs<T> entry{};  // goes on from the sums that the row has
+        entry.rows = entry.depth = entry.lda = 1;
+        entry.ldb = padded;
+        entry.vectors = columns.vectors;
+        entry.bias = entry.c = row + columns.first;
+        entry.ldc = out.ld;
+        for (Index i = entries[1]; i < e; ++i) {
+            entry.a = x.values + i;
+            entry.b = layer.rest.data() + (x.at[i] - layer.whole) * padded + columns.first;
+            k.gemm(entry);
+        }
     }
 }
 
@@ -122,12 +158,13 @@ struct Pairs {
 }  // namespace
 
 template <class Operand>
-void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
-                 const std::vector<Activation>& activations, const LossSpec& loss, Index n,
-                 const Rows<Sum<Operand>>& x, Sum<Operand>* predictions, int n_threads) {
+void predict_few(const NetworkView<Sum<Operand>>& network, const Dataset<Sum<Operand>>& data,
+                 Sum<Operand>* predictions, int n_threads) {
     using T = Sum<Operand>;
     const KernelTable<T>& k = kernels<T>();
-    std::vector<LayerInPlace<T>> layers(views.begin(), views.end());
+    const Index n = data.n;
+    const Rows<T>& x = data.x;
+    std::vector<LayerInPlace<T>> layers(network.layers.begin(), network.layers.end());
     Index widest = 0, deepest = 0;
     std::size_t bytes = 0;
     for (const LayerInPlace<T>& layer : layers) {
@@ -157,7 +194,7 @@ void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
     }
     run_team(members, [&](Member& me) {  // of one, too, for its rounding mode: the same bits as `predict`
         if (widened.size() > 0) {
-            if (me.index == 0) Dataset<T>{n, x}.gather(0, n, widened.data(), x.n_features);
+            if (me.index == 0) data.gather(0, n, widened.data(), x.n_features);
             me.wait();
         }
         Input<T> in = input;
@@ -165,36 +202,33 @@ void predict_few(const std::vector<LayerView<Sum<Operand>>>& views,
         for (std::size_t l = 0; l < layers.size(); ++l) {
             const Columns columns = columns_of(layers[l], me);
             out = activated.data() + static_cast<Index>(l % 2) * n * widest;
+            const Block<T> z{out, widest};
             if (columns.vectors == 0) {  // narrower than the team
             } else if (in.sparse()) {
-                forward(layers[l], columns, n, in.rows, out, widest);
+                forward(layers[l], columns, n, in.rows, z);
             } else if constexpr (is_pair<Operand>) {
                 Pairs& own = pairs[static_cast<std::size_t>(me.index)];
                 bf16_kernels().pair_columns(n, layers[l].panels.rows, in.dense, in.ld, own.x.data(), ldx);
-                forward(layers[l], columns, n, own.x.data(), ldx, own.panel.data(), out, widest);
+                forward(layers[l], columns, n, {own.x.data(), ldx}, own.panel.data(), z);
             } else {
-                forward(layers[l], columns, n, in.dense, in.ld, out, widest);
+                forward(layers[l], columns, n, {in.dense, in.ld}, z);
             }
-            if (l < activations.size())
-                k.activate(activations[l], n, columns.vectors * k.lanes, out + columns.first, widest);
+            if (l < network.activations.size())
+                k.activate(network.activations[l], n, columns.vectors * k.lanes, out + columns.first, widest);
             me.wait();
             in = {out, widest};
         }
         if (me.index != 0) return;
-        const Index outputs = layers.back().panels.columns;
-        k.predict(output_of(loss.kind), n, outputs, out, widest, loss.groups.data(),
-                  static_cast<Index>(loss.groups.size()) - 1);
+        const Index outputs = network.n_outputs();
+        predict_outputs(network.loss, n, outputs, out, widest);
         for (Index r = 0; r < n; ++r)
             std::memcpy(predictions + r * outputs, out + r * widest,
                         static_cast<std::size_t>(outputs) * sizeof(T));
     });
 }
 
-template void predict_few<float>(const std::vector<LayerView<float>>&, const std::vector<Activation>&,
-                                 const LossSpec&, Index, const Rows<float>&, float*, int);
-template void predict_few<double>(const std::vector<LayerView<double>>&, const std::vector<Activation>&,
-                                  const LossSpec&, Index, const Rows<double>&, double*, int);
-template void predict_few<Bf16Pair>(const std::vector<LayerView<float>>&, const std::vector<Activation>&,
-                                    const LossSpec&, Index, const Rows<float>&, float*, int);
+template void predict_few<float>(const NetworkView<float>&, const Dataset<float>&, float*, int);
+template void predict_few<double>(const NetworkView<double>&, const Dataset<double>&, double*, int);
+template void predict_few<Bf16Pair>(const NetworkView<float>&, const Dataset<float>&, float*, int);
 
 }  // namespace pymlp

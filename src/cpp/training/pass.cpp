@@ -67,24 +67,21 @@ void Pass<Operand>::forward_panel(std::size_t l, Index panel, Index first, Index
                                   const Batch<Operand>& batch) {
     const Layer<T>& layer = network_.layers[l];
     OperandMatrix<Operand>& out = outputs_[l];
-    const Index column = layer.panels.first_column(panel), vectors = layer.panels.vectors(panel);
-    const Index width = vectors * kernels_.lanes, rows = last - first;
-    const T* bias = layer.bias.data() + column;
-    T* z = out.values() + first * out.stride() + column;
+    T* z = out.values() + first * out.stride() + layer.panels.first_column(panel);
     if (l == 0 && batch.sparse()) {  // its entries are not paired: they are multiplied as they are
-        const Compressed<T> x = batch.entries();
-        return kernels_.sparse_gemm({rows,
-                                     {x.starts + first, x.at, x.values},
-                                     layer.weights.data() + layer.panels.offset(panel),
-                                     width,
-                                     vectors,
-                                     bias,
-                                     z,
-                                     out.stride()});
+        auto product = panel_product<SparseGemmArgs<T>>(layer, panel, last - first, z, out.stride());
+        product.a = batch.entries();
+        product.a.starts += first;
+        product.b = layer.weights.data() + layer.panels.offset(panel);
+        return kernels_.sparse_gemm(product);
     }
     const OperandMatrix<Operand>& in = input(l, batch);
-    products_.gemm({rows, operands<Operand>(layer.n_in()), in.by_rows(first), in.row_operands(),
-                    weights_[l].panel(layer, panel), width, vectors, bias, z, out.stride()});
+    auto product = panel_product<GemmArgs<Operand>>(layer, panel, last - first, z, out.stride());
+    product.depth = operands<Operand>(layer.n_in());
+    product.a = in.by_rows(first);
+    product.lda = in.row_operands();
+    product.b = weights_[l].panel(layer, panel);
+    products_.gemm(product);
 }
 
 // Each member computes the panels that it owns, for all rows of the batch.
@@ -98,19 +95,25 @@ void Pass<Operand>::forward_hidden(std::size_t l, const Batch<Operand>& batch, s
     const Index ldo = out.stride();
     const std::uint64_t key = mask_key(seed_, step, l);
     const auto forward = [&](Index panel, Index first, Index last) {
-        const Index column = layer.panels.first_column(panel), rows = last - first;
-        const Index columns = layer.panels.vectors(panel) * kernels_.lanes;
         forward_panel(l, panel, first, last, batch);
-        T* a = out.values() + first * ldo + column;
+        DropoutArgs<T> block{};
+        block.rows = last - first;
+        block.columns = layer.panels.vectors(panel) * kernels_.lanes;
+        block.first_row = first;
+        block.first_column = layer.panels.first_column(panel);
+        block.x = out.values() + first * ldo + block.first_column;
+        block.ldx = ldo;
         if (keeps_slope(l)) {
-            T* slope = slopes_[l].data() + first * ldo + column;
-            kernels_.activate_with_slope(activation, rows, columns, a, ldo, slope, ldo);
-            if (dropout(l) > 0)
-                kernels_.drop({rows, columns, first, column, a, ldo, slope, ldo, key, dropout(l)});
+            block.slope = slopes_[l].data() + first * ldo + block.first_column;
+            block.lds = ldo;
+            block.key = key;
+            block.rate = dropout(l);
+            kernels_.activate_with_slope(activation, block);
+            if (block.rate > 0) kernels_.drop(block);
         } else {
-            kernels_.activate(activation, rows, columns, a, ldo);
+            kernels_.activate(activation, block.rows, block.columns, block.x, ldo);
         }
-        out.publish(first, last, column, columns);
+        out.publish(first, last, block.first_column, block.columns);
     };
     for (Index begin = 0; begin < batch.rows(); begin += chunk) {
         const Index end = std::min(batch.rows(), begin + chunk);
@@ -134,9 +137,17 @@ void Pass<Operand>::output_layer(const Batch<Operand>& batch, const Member& me) 
     if (first == last) return;
     OperandMatrix<Operand>& out = outputs_[l];
     for (Index p = 0; p < layer.panels.count(); ++p) forward_panel(l, p, first, last, batch);
-    network_.derive_loss(last - first, out.values() + first * out.stride(), out.stride(), batch.labels(first),
-                         batch.targets(first), batch.target_stride(), batch.sample_weight(first),
-                         row_loss_.data() + first, row_hit_.data() + first);
+    LossArgs<T> rows{};
+    rows.rows = last - first;
+    rows.z = out.values() + first * out.stride();
+    rows.ldz = out.stride();
+    rows.labels = batch.labels(first);
+    rows.targets = batch.targets(first);
+    rows.ldt = batch.target_stride();
+    rows.sample_weight = batch.sample_weight(first);
+    rows.row_loss = row_loss_.data() + first;
+    rows.row_hit = row_hit_.data() + first;
+    network_.derive_loss(rows);
     out.publish(first, last, 0, layer.panels.padded_columns());
     if (l == 0) return;
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
@@ -157,21 +168,35 @@ void Pass<Operand>::backward_block(std::size_t l, Index panel, Index first, Inde
     const Layer<T>& layer = network_.layers[l];
     const Panels inputs{layer.n_out(), layer.n_in(), kernels_.lanes};
     const Index column = inputs.first_column(panel), vectors = inputs.vectors(panel);
-    const Index rows = last - first, columns = vectors * kernels_.lanes;
     Operand* transposed = transposed_[static_cast<std::size_t>(me.index)].data();
     products_.transpose_panel(layer.weights.data(), layer.n_in(), layer.n_out(), column, vectors, transposed);
     const OperandMatrix<Operand>& in = dz(l);
     OperandMatrix<Operand>& out = dz_[l - 1];
-    const Index ldo = out.stride(), at = first * ldo + column;
-    T* d = out.values() + at;
-    products_.gemm({rows, operands<Operand>(layer.n_out()), in.by_rows(first), in.row_operands(), transposed,
-                    columns, vectors, nullptr, d, ldo});
-    if (keeps_slope(l - 1))
-        kernels_.multiply_slope(rows, columns, slopes_[l - 1].data() + at, ldo, d, ldo);
-    else
-        kernels_.multiply_derivative(network_.activations[l - 1], rows, columns,
-                                     outputs_[l - 1].values() + at, ldo, d, ldo);
-    out.publish(first, last, column, columns);
+    const Index at = first * out.stride() + column;
+    GemmArgs<Operand> product{};
+    product.rows = last - first;
+    product.depth = operands<Operand>(layer.n_out());
+    product.a = in.by_rows(first);
+    product.lda = in.row_operands();
+    product.b = transposed;
+    product.ldb = vectors * kernels_.lanes;
+    product.vectors = vectors;
+    product.c = out.values() + at;
+    product.ldc = out.stride();
+    products_.gemm(product);
+    BackwardArgs<T> block{};
+    block.rows = product.rows;
+    block.columns = product.ldb;
+    block.d = product.c;
+    block.ldd = block.ldf = out.stride();
+    if (keeps_slope(l - 1)) {
+        block.from = slopes_[l - 1].data() + at;
+        kernels_.multiply_slope(block);
+    } else {
+        block.from = outputs_[l - 1].values() + at;
+        kernels_.multiply_derivative(network_.activations[l - 1], block);
+    }
+    out.publish(first, last, column, block.columns);
 }
 
 template class Pass<float>;

@@ -53,6 +53,24 @@ bool Trainer<Operand>::has_moments() const {
 }
 
 template <class Operand>
+auto Trainer<Operand>::layers(Part part) -> std::vector<Layer<T>>* {
+    const auto unless_empty = [](std::vector<Layer<T>>& layers) {
+        return layers.empty() ? nullptr : &layers;
+    };
+    switch (part) {
+        case Part::parameters:
+            return &network_.layers;
+        case Part::average:
+            return averaged_ ? &averaged_->layers : nullptr;
+        case Part::first_moments:
+            return unless_empty(first_moments_);
+        case Part::second_moments:
+            return unless_empty(second_moments_);
+    }
+    return nullptr;
+}
+
+template <class Operand>
 Index Trainer<Operand>::row_tiles(std::size_t layer) const {
     return divide_up(network_.layers[layer].n_in(), kernels_.row_tile);
 }
@@ -273,34 +291,26 @@ void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& bat
     const OperandMatrix<Operand>& dz = pass_.dz(l);
     for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
         const Index column = network_.layers[l].panels.first_column(panel);
-        const Index vectors = network_.layers[l].panels.vectors(panel);
+        const auto of_panel = [&](auto args) {
+            args.first_row = first;
+            args.last_row = last;
+            args.vectors = network_.layers[l].panels.vectors(panel);
+            return args;
+        };
         // of numbers as they are: of biases, and of a sparse x, whose entries are not paired
-        const GradientArgs<T> plain{first,
-                                    last,
-                                    batch.rows(),
-                                    nullptr,
-                                    0,
-                                    sparse ? &columns : nullptr,
-                                    dz.values() + column,
-                                    dz.stride(),
-                                    vectors,
-                                    nullptr,
-                                    false,
-                                    nullptr};
+        auto plain = of_panel(GradientArgs<T>{});
+        plain.batch = batch.rows();
+        plain.columns = sparse ? &columns : nullptr;
+        plain.dz = dz.values() + column;
+        plain.lddz = dz.stride();
         if (sparse) return f(kernels_, plain, panel, plain);
         const OperandMatrix<Operand>& x = pass_.input(l, batch);
-        const GradientArgs<Operand> paired{first,
-                                           last,
-                                           operands<Operand>(batch.rows()),
-                                           x.by_columns(),
-                                           x.column_operands(),
-                                           nullptr,
-                                           dz.by_columns() + column,
-                                           dz.column_operands(),
-                                           vectors,
-                                           nullptr,
-                                           false,
-                                           nullptr};
+        auto paired = of_panel(GradientArgs<Operand>{});
+        paired.batch = operands<Operand>(batch.rows());
+        paired.x = x.by_columns();
+        paired.ldx = x.column_operands();
+        paired.dz = dz.by_columns() + column;
+        paired.lddz = dz.column_operands();
         f(products_, paired, panel, plain);
     });
 }

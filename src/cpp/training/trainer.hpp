@@ -19,6 +19,9 @@ struct EpochResult {
     double accuracy = 0;  // of classifiers, as the samples passed
 };
 
+// What a trainer holds in the shape of the network's layers.
+enum class Part { parameters, average, first_moments, second_moments };
+
 // `Operand` is what products read: float, double or Bf16Pair (of float numbers).
 template <class Operand>
 class Trainer {
@@ -33,8 +36,7 @@ class Trainer {
     Network<T>& network() { return network_; }
     // The network that predicts: the moving average if one is kept.
     Network<T>& predictor() { return averaged_ ? *averaged_ : network_; }
-    std::vector<Layer<T>>& first_moments() { return first_moments_; }
-    std::vector<Layer<T>>& second_moments() { return second_moments_; }  // empty without
+    std::vector<Layer<T>>* layers(Part part);  // null if it has none
     // Of the last call of `full_gradient`.
     std::vector<Layer<T>>& gradients() { return gradients_; }
     bool has_moments() const;  // false when some have been taken away

@@ -28,7 +28,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     estimator : MLPClassifier or None, default=None
         What the members are clones of; None is ``MLPClassifier()``. Its `random_state` does not
         count. A search over ``estimator__alpha``, or callbacks, need one here.
-    n_members : int, default=8
+    n_estimators : int, default=8
         Networks to train, at least 1.
     bootstrap : bool, default=False
         Train each member on as many samples as there are, drawn with replacement: the weight of
@@ -81,7 +81,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
     >>> net = MLPClassifier((20,), max_iter=20, tol=0.1, n_iter_no_change=3)
-    >>> clf = MLPEnsembleClassifier(net, n_members=4, random_state=0)
+    >>> clf = MLPEnsembleClassifier(net, n_estimators=4, random_state=0)
     >>> clf.fit(X[:1500] / 16, y[:1500]).predict(X[1500:1505] / 16)
     array([1, 7, 4, 6, 3])
     >>> mean, std = clf.predict_proba(X[1500:1505] / 16, return_std=True)
@@ -106,7 +106,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         return self._template().loss
 
     def _outputs(self, X: Any) -> Array:
-        mean: Array = self._of_members("_outputs", X).mean(axis=0)
+        mean: Array = self._of_members(X).mean(axis=0)
         return mean
 
     @available_if(gives_probabilities)
@@ -135,7 +135,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         ValueError
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
-        outputs = self._of_members("_outputs", X)
+        outputs = self._of_members(X)
         mean = self._target.probabilities(outputs.mean(axis=0))
         if not return_std:
             return mean
@@ -157,7 +157,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     estimator : MLPRegressor or None, default=None
         What the members are clones of; None is ``MLPRegressor()``. Its `random_state` does not
         count. A search over ``estimator__alpha``, or callbacks, need one here.
-    n_members : int, default=8
+    n_estimators : int, default=8
         Networks to train, at least 1.
     bootstrap : bool, default=False
         Train each member on as many samples as there are, drawn with replacement: the weight of
@@ -197,7 +197,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     >>> from pymlp import MLPEnsembleRegressor, MLPRegressor
     >>> X = np.linspace(-1, 1, 200).reshape(-1, 1)
     >>> net = MLPRegressor(hidden_layer_sizes=(20,), batch_size=20, learning_rate_init=0.01)
-    >>> reg = MLPEnsembleRegressor(net, n_members=4, random_state=0).fit(X, X.ravel() ** 2)
+    >>> reg = MLPEnsembleRegressor(net, n_estimators=4, random_state=0).fit(X, X.ravel() ** 2)
     >>> mean, std = reg.predict([[0.6], [3.0]], return_std=True)
     >>> print(mean[0].round(1), std[1] > 10 * std[0])  # far from the data they disagree
     0.4 True
@@ -236,6 +236,6 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
         ValueError
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
-        predictions = self._of_members("predict", X)
+        predictions = np.stack([self._target.decode(outputs) for outputs in self._of_members(X)])
         mean = predictions.mean(axis=0)
         return (mean, predictions.std(axis=0)) if return_std else mean

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
 from .._data.samples import Given
@@ -26,6 +26,7 @@ from .._system.messages import Warned, warn
 from .._system.random_states import undrawn
 from .._system.threads import fit_side_by_side, limited_threads
 from .base import BaseMLP
+from .fitted import network_of
 from .inputs import given_validation_set
 from .options import check_parameter
 from .saving import Savable
@@ -39,7 +40,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     estimators_: list[Any]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "bootstrap": ["boolean"],
         "random_state": ["random_state"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
@@ -49,13 +50,13 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         self,
         estimator: BaseMLP | None = None,
         *,
-        n_members: int = 8,
+        n_estimators: int = 8,
         bootstrap: bool = False,
         random_state: int | np.random.RandomState | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.estimator = estimator
-        self.n_members = n_members
+        self.n_estimators = n_estimators
         self.bootstrap = bootstrap
         self.random_state = random_state
         self.n_threads = n_threads
@@ -66,8 +67,11 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
 
     def _adopt(self, member: Any) -> None:
         """Set the attributes that all members share."""
-        self.n_outputs_ = member.n_outputs_
-        self._target = member._target
+        names = ("n_outputs_", "_target", "n_features_in_", "feature_names_in_")
+        for name in names:
+            self.__dict__.pop(name, None)
+            if hasattr(member, name):
+                setattr(self, name, getattr(member, name))
 
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
     def fit(
@@ -123,12 +127,14 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         template = clone(self._template())
         template._validate_params()
         types = template._arithmetic_types()
-        data, target = template._validated_X_y(Given(X, y), types, reset=True)
-        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        given, given_val = Given(X, y), given_validation_set(X_val, y_val, sample_weight_val)
+        data, target = template._validated_X_y(given, types, reset=True)
+        checked = [(given, data, target)]
         if given_val is not None:
             with naming("X_val, y_val"):
                 dtype = arithmetic_type(data, types)
-                X_val, y_val = template._validated_X_y(given_val, [dtype], reset=False)
+                of_val = template._validated_X_y(given_val, [dtype], reset=False)
+            checked.append((given_val, *of_val))
 
         # a member that holds rows out needs one that weighs something in either part
         n_needed = 2 if template._stops_early() and given_val is None else 1
@@ -138,24 +144,19 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             if self.bootstrap:
                 weight = _bootstrapped(seed, sample_weight, data, n_needed)
             member = clone(template).set_params(random_state=seed)
+            member._checked = checked
+            validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
             try:
-                return member.fit(
-                    data,
-                    target,
-                    weight,
-                    X_val=X_val,
-                    y_val=y_val,
-                    sample_weight_val=sample_weight_val,
-                )
+                return member.fit(X, y, weight, **validation)
             except Exception as error:
                 error.add_note(f"Raised by the member with random_state={seed}.")
                 raise
+            finally:
+                vars(member).pop("_checked", None)
 
         with undrawn(self.random_state):
             fitted, remarks = self._fit_members(fit_member, template.n_threads or 1)
         self.estimators_ = fitted
-        _check_feature_names(self, X, reset=True)
-        self.n_features_in_ = data.shape[1]
         self._adopt(self.estimators_[0])
         for remark in remarks:  # the members are kept where one of them is made an error
             warn(remark.message, remark.category)
@@ -169,13 +170,15 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         Returns the members, without those that Ctrl-C met in their first epoch, and what is to be
         warned of.
         """
-        check_memory(self.n_members * MEMBER_BYTES, f"An ensemble of n_members={self.n_members}")
+        check_memory(
+            self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
+        )
         rng = check_random_state(self.random_state)
-        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_members)]
+        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_estimators)]
         # more than a few a core only wait for each other
         most = max(64, 4 * (os.cpu_count() or 1))
         n_threads = min(self.n_threads or _core.max_threads(), most)
-        n_workers = max(1, min(self.n_members, n_threads // team))
+        n_workers = max(1, min(self.n_estimators, n_threads // team))
         fitted, interrupted = fit_side_by_side(
             [partial(fit_member, seed) for seed in seeds],
             n_workers=n_workers,
@@ -186,21 +189,21 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             fitted = [f for f in fitted if f.estimator.n_iter_ > 0]
             if not fitted:
                 raise KeyboardInterrupt
-            kept = f"{len(fitted)} of {self.n_members} members are kept."
+            kept = f"{len(fitted)} of {self.n_estimators} members are kept."
             remarks.append(Warned(UserWarning, f"Training interrupted by user: {kept}"))
         for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
-            message = f"{count} of {self.n_members} members: {warned.message}"
+            message = f"{count} of {self.n_estimators} members: {warned.message}"
             remarks.append(Warned(warned.category, message))
         return [f.estimator for f in fitted], remarks
 
-    def _of_members(self, method: str, X: Any) -> Array:
-        """What a method of each member returns: (n_members, n_samples, ...)."""
+    def _of_members(self, X: Any) -> Array:
+        """Outputs of each member's network: (n_estimators, n_samples, n_outputs)."""
         check_is_fitted(self)
         check_parameter(self, "n_threads")  # may have been set since
         dtype = self.estimators_[0].coefs_[0].dtype
         X = validated(self, X, types=[dtype], reset=False)
         with limited_threads(self.n_threads and min(self.n_threads, 2**31 - 1)):
-            return np.stack([getattr(member, method)(X) for member in self.estimators_])
+            return np.stack([network_of(member).predict(X) for member in self.estimators_])
 
     def __sklearn_tags__(self) -> Tags:
         tags = get_tags(self._template())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from .._data.targets import Target
@@ -158,6 +159,13 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             type(self).__name__, self._network(), rates, averaged=hasattr(self, "averaged_coefs_")
         )
 
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Get output feature names for transformation. No input features are needed."""
+        # scikit-learn's diagrams would say "50 features" below a network that is there to predict
+        if sys._getframe(1).f_globals.get("__name__") == estimator_html_repr.__module__:
+            raise AttributeError("get_feature_names_out")
+        return np.asarray(super().get_feature_names_out(input_features))
+
     @property
     def _n_features_out(self) -> int:
         """Columns of `transform`, for ``get_feature_names_out``."""
@@ -167,7 +175,8 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in (*DURING_FIT, "_parent_callback_ctx", "_sound"):  # a fit's, a meta-estimator's
+        # a fit's, and those of who fits several
+        for name in (*DURING_FIT, "_parent_callback_ctx", "_sound", "_checked"):
             state.pop(name, None)
         optimizer = state.get("_optimizer")
         if optimizer is not None and self.warm_start != "full" and not optimizer.is_pickled:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _check_feature_names
 
 from .._data.samples import Given, Samples
 from .._data.validation import arithmetic_type, checked_weight, converted, naming, validated
@@ -42,6 +44,14 @@ class LabelledInput(FittedNetwork, ABC):
         """Training weights of the samples, with those of their classes."""
         return sample_weight
 
+    # by whoever fits several of us to the same data: as they were given, and X and y as checked
+    _checked: Sequence[tuple[Given, Any, Any]] = ()
+
+    def _set_features(self, given: Any, checked: Any) -> None:
+        """Set what is known of the features of a first X."""
+        _check_feature_names(self, given, reset=True)
+        self.n_features_in_ = checked.shape[1]
+
     # --- checks ----------------------------------------------------------------------------------
 
     def _arithmetic_types(self) -> list[Any]:
@@ -54,6 +64,11 @@ class LabelledInput(FittedNetwork, ABC):
         self, given: Given, types: list[Any], *, reset: bool
     ) -> tuple[Any, Any]:
         """Check X, to be computed in one of the types, and y, which is left as it is."""
+        for known, X, y in self._checked:
+            if known.X is given.X and known.y is given.y:
+                if reset:
+                    self._set_features(given.X, X)
+                return X, y
         X, y = validated(
             self,
             given.X,

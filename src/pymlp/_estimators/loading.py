@@ -25,6 +25,7 @@ CLASSES = {
     kind.__name__: kind
     for kind in (MLPClassifier, MLPRegressor, MLPEnsembleClassifier, MLPEnsembleRegressor)
 }
+RENAMED = {"n_members": "n_estimators"}  # parameters, since the first files
 MEMBERS = {MLPEnsembleClassifier: MLPClassifier, MLPEnsembleRegressor: MLPRegressor}
 
 
@@ -98,7 +99,8 @@ def rebuilt(arrays: dict[str, Array], model: Any) -> Any:
         names = model["feature_names"]
         if len(names) != est.n_features_in_ or not all(isinstance(name, str) for name in names):
             raise ValueError(f"it names {len(names)} features of {est.n_features_in_}")
-        est.feature_names_in_ = np.array(names, dtype=object)
+        for of_names in (est, *getattr(est, "estimators_", [])):
+            of_names.feature_names_in_ = np.array(names, dtype=object)
     return est
 
 
@@ -110,14 +112,15 @@ def _unfitted(model: Any) -> Any:
         raise ValueError(f"it names the class {model['class']!r}, not among {[*CLASSES]}")
     kind = CLASSES[model["class"]]
     known = kind._get_param_names()
-    unknown = [name for name in model["parameters"] if name not in known]
+    parameters = {RENAMED.get(name, name): v for name, v in model["parameters"].items()}
+    unknown = [name for name in parameters if name not in known]
     if unknown:
         raise ValueError(
             f"it has the parameters {unknown}, which {kind.__name__} does not know: it may have "
             f"been written by a newer version of pymlp than this one, {__version__}"
         )
     values = {}
-    for name, value in model["parameters"].items():
+    for name, value in parameters.items():
         if name == "estimator" and value is not None:
             if kind not in MEMBERS or value["class"] != MEMBERS[kind].__name__:
                 raise ValueError(f"it has {value['class']!r} for the members of {kind.__name__}")
@@ -216,7 +219,6 @@ def _set_members(est: Any, arrays: dict[str, Array], models: Any) -> None:
         raise ValueError("it is an ensemble without members")
     if any(_interface(m) != _interface(est.estimators_[0]) for m in est.estimators_):
         raise ValueError("its members differ in their features, outputs or classes")
-    est.n_features_in_ = est.estimators_[0].n_features_in_
     est._adopt(est.estimators_[0])
 
 

@@ -53,6 +53,39 @@ _ARGUMENTS = {
 class EstimatorOptions(BaseEstimator):
     """The parameters that classifier and regressor share."""
 
+    hidden_layer_sizes: ArrayLike
+    activation: str | list[str]
+    solver: str
+    alpha: float
+    batch_size: int | str
+    learning_rate: str | Callable[..., float]
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: int | np.random.RandomState | None
+    tol: float
+    verbose: bool | int
+    warm_start: bool | str
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    dropout: float | list[float]
+    init: str | Callable[..., Any]
+    weight_decay: float
+    clip_norm: float | None
+    ema_decay: float | None
+    scoring: str | Callable[..., float] | None
+    monitor_gradients: bool
+    n_threads: int | None
+    precision: str | None
+
     _sound: tuple[Any, ...] = ()  # parameters that were checked
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -96,74 +129,9 @@ class EstimatorOptions(BaseEstimator):
         "precision": [None, StrOptions(set(PRECISIONS))],
     }
 
-    def __init__(
-        self,
-        hidden_layer_sizes: ArrayLike,
-        activation: str | list[str],
-        *,
-        solver: str,
-        alpha: float,
-        batch_size: int | str,
-        learning_rate: str | Callable[..., float],
-        learning_rate_init: float,
-        power_t: float,
-        max_iter: int,
-        shuffle: bool,
-        random_state: int | np.random.RandomState | None,
-        tol: float,
-        verbose: bool | int,
-        warm_start: bool | str,
-        momentum: float,
-        nesterovs_momentum: bool,
-        early_stopping: bool,
-        validation_fraction: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        n_iter_no_change: float,
-        max_fun: int,
-        dropout: float | list[float],
-        init: str | Callable[..., Any],
-        weight_decay: float,
-        clip_norm: float | None,
-        ema_decay: float | None,
-        scoring: str | Callable[..., float] | None,
-        monitor_gradients: bool,
-        n_threads: int | None,
-        precision: str | None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dropout = dropout
-        self.init = init
-        self.weight_decay = weight_decay
-        self.clip_norm = clip_norm
-        self.ema_decay = ema_decay
-        self.scoring = scoring
-        self.monitor_gradients = monitor_gradients
-        self.n_threads = n_threads
-        self.precision = precision
+    def _set_parameters(self, given: dict[str, Any]) -> None:
+        """Set what a constructor was given: its local variables."""
+        self.__dict__.update({name: value for name, value in given.items() if name != "self"})
 
     def _check_options(self) -> None:
         """Check the parameters that constraints of single ones cannot."""
@@ -173,6 +141,8 @@ class EstimatorOptions(BaseEstimator):
                 "The 'learning_rate' parameter must be an object, such as Cosine(), not a class. "
                 f"Got {self.learning_rate!r} instead."
             )
+        if isinstance(self.learning_rate, Schedule):
+            self.learning_rate.check_params()  # they may have been set since
         if self.solver == "lbfgs":
             if callable(self.learning_rate) or self.learning_rate in NAMED:
                 raise ValueError(

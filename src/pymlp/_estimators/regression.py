@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from numbers import Real
 from typing import Any, Self
 
@@ -14,10 +13,8 @@ from sklearn.utils.metaestimators import available_if
 from .._core import Loss
 from .._data.real_targets import RealTargets, checked_targets_of
 from .._data.samples import Given
-from .._resume.checkpoint import Checkpoint
 from .._system.arrays import Array
 from .base import BaseMLP
-from .inputs import given_validation_set
 from .options import is_stochastic
 from .targets import TargetsMixin
 
@@ -30,73 +27,6 @@ class Regressor(TargetsMixin, BaseMLP):
     huber_delta: float
     _y_numeric = True
     _target: RealTargets
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: ArrayLike | None = None,
-        y_val: ArrayLike | None = None,
-        sample_weight_val: ArrayLike | None = None,
-        resume: str | os.PathLike[str] | Checkpoint | None = None,
-    ) -> Self:
-        """Train from new weights, or with ``warm_start`` from the present ones.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; float32 is trained in float32, anything else in float64, unless
-            `precision` says otherwise. An array of real numbers is never copied, whatever its
-            type (of at most 64 bits) and strides; it may be memory-mapped.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets, computed in X's type.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; None weighs all samples 1.
-        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
-            Validation set: scored after every epoch, and used by early stopping.
-        y_val : array-like of shape (n_validation,) or (n_validation, n_targets), default=None
-            Targets of the validation set.
-        sample_weight_val : array-like of shape (n_validation,), default=None
-            Weights of the validation set.
-        resume : str, path-like or Checkpoint, default=None
-            File in which the fit stores its state, and from which the same call goes on. After a
-            crash that ends, to the last bit, as if nothing had happened; after the fit's end it
-            returns the model at once. The file need not exist; one of a fit with other data or
-            parameters is refused. A path stands for ``Checkpoint(path)``, which writes every ten
-            seconds. A `random_state` that is no integer is set to that of the file. Not for
-            'lbfgs'.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are not valid, or if the first epoch diverges. The
-            estimator is then as it was before the call. If `resume` is a file of another fit, or
-            a damaged one.
-        ImportError
-            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
-        OSError
-            If the file of `resume` cannot be read, or its folder not written to.
-        MemoryError
-            If there is less memory than the network needs.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` is reached, or if a loss stops being finite: training then ends and
-            the weights of the last finite epoch are kept.
-        RuntimeWarning
-            If the file of `resume` cannot be written amid the fit, which goes on.
-        """
-        given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)

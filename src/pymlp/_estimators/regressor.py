@@ -34,10 +34,10 @@ class MLPRegressor(Regressor):
         'leaky_relu' (slope 0.01), 'elu' [4]_, 'selu' [5]_, 'gelu' [6]_, 'silu' [7]_, 'mish' [8]_,
         'softplus', 'hard_sigmoid'.
     solver : str, default='adam'
-        'lbfgs' is SciPy's quasi-Newton method on all samples at once. The others learn from
-        mini-batches: 'sgd' with momentum, 'adam' [2]_, 'adamw' (Adam with decoupled weight decay)
-        [9]_, 'nadam' (with Nesterov's momentum) [10]_, 'rmsprop' [11]_, 'adagrad' [12]_, 'lion'
-        [13]_.
+        Optimizer: 'sgd' with momentum, 'adam' [2]_, 'adamw' (Adam with decoupled weight decay)
+        [9]_, 'nadam' (with Nesterov's momentum) [10]_, 'rmsprop' [11]_, 'adagrad' [12]_ and 'lion'
+        [13]_ learn from mini-batches; 'lbfgs' is SciPy's quasi-Newton method on all samples at
+        once.
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights (not the biases), at least 0. It is divided by
         the weight of the mini-batch.
@@ -64,10 +64,11 @@ class MLPRegressor(Regressor):
         Improvement of the loss (of the validation score with early stopping) that counts, at
         least 0; for 'lbfgs' the gradient's largest element at which it stops.
     verbose : bool or int, default=False
-        Print a line an epoch, or iteration of 'lbfgs': loss, validation loss and score, the
-        learning rate if it has changed, and how long `max_iter` of them would still take. With
-        rich (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a
-        notebook with ipywidgets.
+        Print a line an epoch: scikit-learn's, which ends with the loss. With a validation set it
+        goes on with its loss and score, the learning rate if it has changed, and how long
+        `max_iter` epochs would still take; so do iterations of 'lbfgs', silent without. With rich
+        (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a notebook
+        with ipywidgets, whose saved page keeps its last state.
     warm_start : bool or 'full', default=False
         Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
         also from the solver's moments, its learning rate (unless its parameters have changed) and
@@ -282,40 +283,4 @@ class MLPRegressor(Regressor):
         n_threads: int | None = None,
         precision: str | None = None,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes,
-            activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            dropout=dropout,
-            init=init,
-            weight_decay=weight_decay,
-            clip_norm=clip_norm,
-            ema_decay=ema_decay,
-            scoring=scoring,
-            monitor_gradients=monitor_gradients,
-            n_threads=n_threads,
-            precision=precision,
-        )
-        self.loss = loss
-        self.quantile = quantile
-        self.huber_delta = huber_delta
+        self._set_parameters(locals())

@@ -120,6 +120,7 @@ def described(
             as_data = _of_data(member, est._template())
             of_member, description = described(as_data, optimizer=optimizer)
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
+            description.pop("feature_names", None)  # the ensemble's
             model["members"].append(description)
         return arrays, model
     network = est._network()

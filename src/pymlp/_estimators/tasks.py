@@ -34,12 +34,6 @@ class Tasks(Observer):
         self._fit = context
         self._epoch: Any = None
 
-    def callbacks(self) -> list[Any]:
-        """Those of our callbacks that steer the running fit: its copies."""
-        est = self._arguments["estimator"]
-        fits = [getattr(callback, "_fits", {}) for callback in getattr(est, "_skl_callbacks", [])]
-        return [of_fits[id(est)] for of_fits in fits if id(est) in of_fits]
-
     @property
     def draw_progress(self) -> bool:
         """Tell whether one of the callbacks draws a live line of its own."""
@@ -68,6 +62,12 @@ class Tasks(Observer):
             return False
         epoch, self._epoch = self._epoch, None
         return bool(self._tell(epoch.call_on_fit_task_end))
+
+    def stateful_callbacks(self) -> list[Any]:
+        """The fit's own copies of the callbacks that a checkpoint stores: not scikit-learn's."""
+        est = self._arguments["estimator"]
+        found = getattr(est, "_skl_callbacks", [])
+        return [callback.of_fit(est) for callback in found if hasattr(callback, "of_fit")]
 
     def _tell(self, hook: Any) -> Any:
         return hook(**self._arguments, reconstruction_attributes=self._fitted_attributes)

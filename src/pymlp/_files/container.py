@@ -55,7 +55,7 @@ def write(
     ValueError
         If the description is too long.
     """
-    _require_safetensors()
+    require_safetensors()
     from safetensors.numpy import save
 
     described = {"sha256": ZEROS.decode(), "format": FORMAT, **description}
@@ -99,7 +99,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     ValueError
         If it is no such file, is damaged, or has a newer format.
     """
-    _require_safetensors()
+    require_safetensors()
     from safetensors import deserialize
 
     path = os.fspath(path)  # a number would be an open file's
@@ -215,7 +215,8 @@ def _native(dtype: str, shape: list[int], data: bytearray) -> Array:
     return array.astype(array.dtype.newbyteorder("="))
 
 
-def _require_safetensors() -> None:
+def require_safetensors() -> None:
+    """Raise an ImportError that says how to install it, if it is not there."""
     try:
         import safetensors  # noqa: F401
     except ImportError as error:

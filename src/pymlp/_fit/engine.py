@@ -1,5 +1,6 @@
 """The C++ trainer for the length of a fit, fed from and emptied into NumPy arrays."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from .._data.samples import Samples
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 from .optimizer import N_MOMENTS, Optimizer
+
+# the trainer's names of the optimizer's moments
+MOMENTS = ("first_moments", "second_moments")
 
 
 class Engine:
@@ -60,14 +64,13 @@ class Engine:
     def load(self, averaged_steps: int) -> None:
         """Start from what parameters, their average and the optimizer hold now."""
         trainer = self._trainer
-        trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+        trainer.load("parameters", self.parameters.coefs, self.parameters.intercepts)
         if self.average is not None:
-            trainer.load_average(self.average.coefs, self.average.intercepts)
+            trainer.load("average", self.average.coefs, self.average.intercepts)
         trainer.averaged_steps = averaged_steps
         trainer.steps = self.optimizer.steps
-        loads = (trainer.load_first_moments, trainer.load_second_moments)
-        for load, moment in zip(loads, self.optimizer.moments, strict=False):
-            load(moment.coefs, moment.intercepts)
+        for part, moment in zip(MOMENTS, self.optimizer.moments, strict=False):
+            trainer.load(part, moment.coefs, moment.intercepts)
 
     def run_epoch(
         self, samples: Samples, order: Array | None, learning_rate: float
@@ -115,19 +118,24 @@ class Engine:
 
     def moments(self) -> list[Parameters]:
         """Copy the optimizer's moments."""
+        return self._new_moments(self._trainer.store)
+
+    def _new_moments(
+        self, hand_over: Callable[[str, list[Array], list[Array]], None]
+    ) -> list[Parameters]:
+        # the old arrays may be another estimator's, or memory-mapped
         moments = [self.parameters.empty() for _ in range(N_MOMENTS[self.optimizer.solver])]
-        stores = (self._trainer.store_first_moments, self._trainer.store_second_moments)
-        for store, moment in zip(stores, moments, strict=False):
-            store(moment.coefs, moment.intercepts)
+        for part, moment in zip(MOMENTS, moments, strict=False):
+            hand_over(part, moment.coefs, moment.intercepts)
         return moments
 
     def keep(self) -> bool:
         """Write the trainer's parameters into ours, unless one of them is not finite."""
         if not self._trainer.is_finite():
             return False
-        self._trainer.store_parameters(self.parameters.coefs, self.parameters.intercepts)
+        self._trainer.store("parameters", self.parameters.coefs, self.parameters.intercepts)
         if self.average is not None:
-            self._trainer.store_average(self.average.coefs, self.average.intercepts)
+            self._trainer.store("average", self.average.coefs, self.average.intercepts)
         return True
 
     def kept(self) -> list[Parameters]:
@@ -137,11 +145,11 @@ class Engine:
     def assign(self, parameters: Parameters) -> None:
         """Go on from other parameters."""
         self.parameters.assign(parameters)
-        self._trainer.load_parameters(self.parameters.coefs, self.parameters.intercepts)
+        self._trainer.load("parameters", self.parameters.coefs, self.parameters.intercepts)
 
     def gradient(self, samples: Samples, at: Parameters, into: Parameters) -> float:
         """Mean loss of all samples with the penalty at given parameters, and its gradient."""
-        self._trainer.load_parameters(at.coefs, at.intercepts)
+        self._trainer.load("parameters", at.coefs, at.intercepts)
         return self._trainer.gradient(*samples, into.coefs, into.intercepts)
 
     def evaluate(self, samples: Samples, rows: Array | None = None) -> tuple[float, float]:
@@ -161,11 +169,7 @@ class Engine:
         optimizer = self.optimizer
         if optimizer.solver == "lbfgs" or self._rejected:
             return
-        # new arrays: the old ones may be another estimator's, or memory-mapped
-        moments = [self.parameters.empty() for _ in range(N_MOMENTS[optimizer.solver])]
-        takes = (self._trainer.take_first_moments, self._trainer.take_second_moments)
-        for take, moment in zip(takes, moments, strict=False):
-            take(moment.coefs, moment.intercepts)
-        optimizer.moments, optimizer.steps = moments, self._trainer.steps
-        if not all(moment.is_finite() for moment in moments):
+        optimizer.moments = self._new_moments(self._trainer.take)
+        optimizer.steps = self._trainer.steps
+        if not all(moment.is_finite() for moment in optimizer.moments):
             optimizer.reset()

@@ -14,7 +14,10 @@ from .._system.arrays import Array
 COUNTS = ("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count")
 MEASURES = ("loss_", "best_loss_", "best_validation_score_")
 LISTS = ("loss_curve_", "validation_scores_")
-ATTRIBUTES = (*COUNTS, *MEASURES, *LISTS, "history_", "_goal")
+ATTRIBUTES = {name: name.strip("_") for name in (*COUNTS, *MEASURES, *LISTS, "history_", "_goal")}
+ATTRIBUTE_OF = {f: name for name, f in ATTRIBUTES.items()}
+# those that are there, None or not, wherever a fit follows a goal
+FOLLOWED = ("best_loss_", "best_validation_score_", "validation_scores_", "_no_improvement_count")
 
 
 class Goal(NamedTuple):
@@ -53,6 +56,8 @@ class Records:
     ----------
     row : dict of str to float
         What the last epoch had of the history.
+    counted : dict of str to any
+        The numbers that have changed with it.
     """
 
     history: dict[str, list[float]] = field(default_factory=dict)
@@ -71,7 +76,7 @@ class Records:
     @classmethod
     def of_attributes(cls, attributes: dict[str, Any]) -> Self:
         """Copy what an estimator knows of its last fit; lists that grow are new ones."""
-        values = {name.strip("_"): attributes[name] for name in ATTRIBUTES if name in attributes}
+        values = {f: attributes[name] for name, f in ATTRIBUTES.items() if name in attributes}
         values["history"] = {name: list(c) for name, c in values.get("history", {}).items()}
         for name in ("loss_curve", "validation_scores"):
             if values.get(name) is not None:
@@ -80,14 +85,13 @@ class Records:
 
     def attributes(self) -> dict[str, Any]:
         """What an estimator publishes: the lists themselves, and the numbers."""
-        names = {name: getattr(self, name.strip("_")) for name in ATTRIBUTES}
-        followed = ("best_loss_", "best_validation_score_", "validation_scores_")
-        return {
-            name: value
-            for name, value in names.items()
-            if (value is not None or (name in followed and self.goal is not None))
-            and (name != "_no_improvement_count" or self.goal is not None)
-        }
+        own = self.__dict__
+        found = {name: own[f] for name, f in ATTRIBUTES.items() if own[f] is not None}
+        if self.goal is None:
+            found.pop("_no_improvement_count", None)
+        else:
+            found |= {name: own[ATTRIBUTES[name]] for name in FOLLOWED}
+        return found
 
     def follow(self, goal: Goal, *, early_stopping: bool) -> None:
         """Begin to compare epochs anew, by this goal."""
@@ -103,6 +107,7 @@ class Records:
     def begin(self) -> None:
         """Remember how many epochs before this fit each list has, of which `n_iter` are its own."""
         self.row: dict[str, float] = {}
+        self.counted: dict[str, Any] = {}
         self._before = [
             max((len(column) for column in columns), default=self.n_iter) - self.n_iter
             for columns in self._columns()
@@ -121,8 +126,9 @@ class Records:
         for name in self.history | row:
             column = self.history.setdefault(name, [np.nan] * before)
             column.append(row.get(name, np.nan))
+        counted["n_iter"] = self.n_iter + 1
         # at once, whenever an interrupt comes; `drop_uncounted` mends the lists
-        self.__dict__.update(counted | {"n_iter": self.n_iter + 1, "row": row})
+        self.__dict__.update(counted, row=row, counted=counted)
 
     def drop_uncounted(self) -> None:
         """Drop from the lists what an interrupt kept from being counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,37 +49,26 @@ def digits_split() -> Split:
     """The handwritten digits that ship with scikit-learn: 8 x 8 pixels, grey levels 0 to 16."""
     X, y = load_digits(return_X_y=True)
     parts = train_test_split(X, y, test_size=0.25, stratify=y, random_state=SPLIT_SEED)
-    return _split("scikit-learn's digits", *parts, white=16, image_shape=(8, 8))
+    return _split("scikit-learn's digits", parts, white=16, image_shape=(8, 8))
 
 
 def mnist_split(folder: Path, full: bool = False) -> Split:
     """MNIST as the lecture splits it, from a folder with the four IDX files."""
     mnist = load_mnist(folder)
-    return _split(
-        "MNIST, all training images" if full else "MNIST, every tenth training image",
-        mnist.X_train[:: 1 if full else EVERY],
-        mnist.X_test,
-        mnist.y_train[:: 1 if full else EVERY],
-        mnist.y_test,
-        white=255,
-        image_shape=mnist.image_shape,
-    )
+    step = 1 if full else EVERY
+    parts = [mnist.X_train[::step], mnist.X_test, mnist.y_train[::step], mnist.y_test]
+    title = "MNIST, all training images" if full else "MNIST, every tenth training image"
+    return _split(title, parts, white=255, image_shape=mnist.image_shape)
 
 
 def _split(
-    title: str,
-    X: NDArray[Any],
-    X_test: NDArray[Any],
-    y: NDArray[Any],
-    y_test: NDArray[Any],
-    *,
-    white: int,
-    image_shape: tuple[int, int],
+    title: str, parts: Sequence[NDArray[Any]], *, white: int, image_shape: tuple[int, int]
 ) -> Split:
     """Scale grey levels to [0, 1], centre by the training mean, hold out 10 % for validation.
 
     The mean of each pixel is taken before the validation set is held out, as in the lecture.
     """
+    X, X_test, y, y_test = parts
     X = X.astype(np.float32) / np.float32(white)
     X_test = X_test.astype(np.float32) / np.float32(white)
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -104,7 +104,7 @@ def _announcer(n_steps: int) -> Iterator[Callable[[str], None]]:
         return
     done = count()
     try:
-        yield lambda step: line.show(step, next(done), refresh=True)
+        yield lambda step: line.show([step], next(done), refresh=True)
     finally:
         line.stop()
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from math import ceil
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -28,22 +29,13 @@ if TYPE_CHECKING:
 
 MOST_FILTERS = 50  # units whose weights one picture shows
 N_MISTAKES = 20  # images shown of those that the best network gets wrong
+A_ROW = 5
 
 
 def prepare(folder: Path) -> Path:
     """Make the folder and find out, before hours of training, whether a page can be written.
 
-    Returns
-    -------
-    Path
-        The page's.
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    OSError
-        If the folder cannot be made or written to.
+    Returns the page's path; raises ImportError without matplotlib, OSError for such a folder.
     """
     import matplotlib  # noqa: F401
 
@@ -114,10 +106,11 @@ def _machine(job: Job) -> dict[str, Any]:
 # --- pictures ------------------------------------------------------------------------------------
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(height: float) -> Figure:
+    """As wide as a telephone, where text is then about as large as the page's; height in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(4, height), layout="constrained")
 
 
 def _picture(figure: Figure, caption: str) -> str:
@@ -133,8 +126,8 @@ def _picture(figure: Figure, caption: str) -> str:
 
 
 def _curves(result: Result) -> Figure:
-    figure = _figure(6.4, 2.7)
-    for metric, ax in zip(("loss", "accuracy"), figure.subplots(1, 2), strict=True):
+    figure = _figure(5)
+    for metric, ax in zip(("loss", "accuracy"), figure.subplots(2), strict=True):
         HistoryDisplay.from_estimator(result.ours.classifier, metric=metric, ax=ax)
     return figure
 
@@ -146,7 +139,7 @@ def _shallowest(results: Sequence[Result]) -> list[Result]:
 
 def _filters(job: Job, result: Result) -> Figure:
     classifier = result.ours.classifier
-    figure = _figure(6, 4)
+    figure = _figure(2.7)
     units = min(MOST_FILTERS, classifier.coefs_[0].shape[1])
     WeightsDisplay.from_estimator(
         classifier, image_shape=job.split.image_shape, units=units, ax=figure.subplots()
@@ -155,10 +148,11 @@ def _filters(job: Job, result: Result) -> Figure:
 
 
 def _confusion(job: Job, result: Result) -> Figure:
-    figure = _figure(6, 5.5)
+    figure = _figure(3.9)
     predicted = result.ours.classifier.predict(job.split.X_test)
+    style = {"cmap": "Greys", "colorbar": False, "text_kw": {"fontsize": 8}}
     ConfusionMatrixDisplay.from_predictions(
-        job.split.y_test, predicted, ax=figure.subplots(), cmap="Greys", colorbar=False
+        job.split.y_test, predicted, ax=figure.subplots(), **style
     )
     return figure
 
@@ -170,10 +164,11 @@ def _mistakes(job: Job, result: Result) -> Figure:
     predicted = result.ours.classifier.classes_[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(predicted != split.y_test)
     surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:N_MISTAKES]
-    figure = _figure(6, 5.5)
+    n_rows = max(1, ceil(len(surest) / A_ROW))
+    figure = _figure(1.1 * n_rows)
     for place, row in enumerate(surest, start=1):
-        ax = figure.add_subplot(N_MISTAKES // 5, 5, place)
+        ax = figure.add_subplot(n_rows, A_ROW, place)
         ax.set_axis_off()
         ax.imshow((split.X_test[row] + split.mean).reshape(split.image_shape), cmap="Greys")
-        ax.set_title(f"{split.y_test[row]} taken for {predicted[row]}", fontsize=9)
+        ax.set_title(f"{split.y_test[row]} taken for {predicted[row]}", fontsize=8)
     return figure

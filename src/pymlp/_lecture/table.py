@@ -18,8 +18,7 @@ def describe(job: Job) -> str:
     split = job.split
     return (
         f"pymlp {facts['version']}: {facts['isa']} (of {', '.join(facts['isas'])}), "
-        f"threads {job.n_threads or facts['threads']}, BLAS {facts['blas']}, "
-        f"CUDA {'yes' if facts['cuda'] else 'no'}\n"
+        f"threads {job.n_threads or facts['threads']}, {facts['processor']}\n"
         f"{split.title}: {len(split.X_train)} for training, {len(split.X_val)} for validation, "
         f"{len(split.X_test)} for testing; float32, seed {job.seed}"
     )

@@ -89,6 +89,9 @@ class Network(NamedTuple):
         ValueError
             If an output is NaN, or the weights are not finite or do not fit each other.
         """
+        outputs = self.predict_as_is(X, layer) if type(X) is np.ndarray else None
+        if outputs is not None:
+            return outputs
         parameters = self.parameters()
         n_layers, activations, loss = self._as_far_as(layer)
         coefs, intercepts = parameters.coefs[:n_layers], parameters.intercepts[:n_layers]

@@ -59,16 +59,9 @@ def summarize(
     *,
     averaged: bool,
 ) -> Summary:
-    """Describe a network.
+    """Describe a network, and its hidden layers' rates of dropout.
 
-    Parameters
-    ----------
-    title : str
-    network : Network
-    dropout : sequence of float
-        Rates, one a hidden layer.
-    averaged : bool
-        There is a moving average of the parameters beside them.
+    `averaged` tells whether there is a moving average of the parameters beside them.
     """
     parameters = network.parameters()
     units = [len(parameters.coefs[0]), *(len(b) for b in parameters.intercepts)]

@@ -21,7 +21,7 @@ from .._fit.fit import Fit
 from .._fit.observer import Observer
 from .._system.arrays import Array
 from .._system.messages import warn
-from .callback_state import callback_states, restore_callbacks
+from .callback_state import Stateful, callback_states, restore_callbacks
 from .fingerprint import differences
 
 
@@ -162,10 +162,10 @@ class Resumable(Observer):
             fit.restore(self._state, self._arrays)
         self._epoch = fit.records.n_iter
 
-    def restore_callbacks(self, callbacks: list[Any]) -> None:
+    def restore_callbacks(self, callbacks: list[Stateful]) -> None:
         """Give the callbacks, whose fit has begun, what they knew."""
         self._callbacks = callbacks
-        callback_states(callbacks)  # one that has none says so now
+        callback_states(callbacks)  # one whose state is no data says so now
         if self._state is not None:
             with container.refusing(self._path):
                 restore_callbacks(callbacks, self._state["callbacks"], self._arrays)
@@ -187,7 +187,7 @@ class Resumable(Observer):
             return
         try:
             self._write(fit)
-        except (OSError, MemoryError, ValueError) as error:  # no reason to lose the model
+        except Exception as error:  # no reason to lose the model
             warn(
                 f"The checkpoint '{self._path}' could not be written: {error}; the fit goes on, an "
                 "older file is whole.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
+import joblib  # scikit-learn requires it
 import numpy as np
 from scipy import sparse
 
@@ -16,6 +18,8 @@ from .._fit.fit import Fit
 
 WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number
 MAX_TEXT = 60  # characters of a value in an error
+MAX_ITEMS = 100  # of an array that is told item by item, as a list of the same is
+MAX_DEPTH = 40  # of parts of a value
 
 
 def fingerprint(
@@ -72,50 +76,100 @@ def differences(before: Any, now: dict[str, str]) -> list[str]:
     return changed[:-1] if len(changed) > 1 and changed[-1].startswith("start") else changed
 
 
-def as_text(value: Any, within: tuple[Any, ...] = ()) -> str:
-    """Describe a parameter's value, the same in every process.
+def as_text(value: Any) -> str:
+    """Describe a parameter's or an attribute's value, the same in every process.
+
+    Functions are described by their names and code, methods by their objects, too; objects that can
+    be called, or whose own text is an address, by their attributes.
 
     Parameters
     ----------
     value : object
-    within : tuple of functions
-        The value is in the closure of the last one, which is in that of the one before.
     """
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    found: dict[int, tuple[Any, str]] = {}  # by id, of what is kept from being another's meanwhile
+
+    def text(value: Any, depth: int) -> str:
+        if id(value) not in found:
+            found[id(value)] = (value, "...")  # for what holds itself
+            whole = (
+                _described(value, lambda part: text(part, depth + 1))
+                if depth < MAX_DEPTH
+                else "..."
+            )
+            if len(whole) > MAX_TEXT:
+                digest = hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:16]
+                whole = f"{whole[: MAX_TEXT - 20]}... {digest}"
+            found[id(value)] = (value, whole)
+        return found[id(value)][1]
+
+    return text(value, 0)
+
+
+def _described(value: Any, text: Callable[[Any], str]) -> str:  # noqa: PLR0911
+    """Whole text of a value, which may have parts."""
+    if isinstance(value, np.ndarray) and (value.size <= MAX_ITEMS or value.dtype == object):
+        return text(value.tolist())
     if isinstance(value, np.generic):
-        value = value.item()
+        return repr(value.item())
     if isinstance(value, (list, tuple)):
-        text = "[" + ", ".join(as_text(item, within) for item in value) + "]"
-    elif isinstance(value, dict):
-        items = ((as_text(key, within), as_text(item, within)) for key, item in value.items())
-        text = "{" + ", ".join(f"{key}: {item}" for key, item in sorted(items)) + "}"
-    elif isinstance(value, partial):
-        parts = (value.func, value.args, value.keywords)
-        text = f"partial({', '.join(as_text(part, within) for part in parts)})"
-    elif callable(value) and hasattr(value, "__qualname__"):
-        text = f"{value.__module__}.{value.__qualname__}"
-        if hasattr(value, "__code__") and value not in within:
-            text += f" of the code {_code_digest(value, within)}"
-    else:
-        text = repr(value)
-        if " at 0x" in text or isinstance(value, np.random.RandomState):
-            text = f"{type(value).__module__}.{type(value).__qualname__}"
-    if len(text) > MAX_TEXT:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        text = f"{text[: MAX_TEXT - 20]}... {digest}"
-    return text
+        return "[" + ", ".join(map(text, value)) + "]"
+    if isinstance(value, dict):
+        items = sorted((text(key), text(item)) for key, item in value.items())
+        return "{" + ", ".join(f"{key}: {item}" for key, item in items) + "}"
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(sorted(map(text, value))) + "}"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return _function_text(value, text)
+    if hasattr(value, "__array__") or sparse.issparse(value):  # arrays, frames
+        return f"{_name(type(value))} {_content_digest(value)}"
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return _name(type(value))
+    if isinstance(value, partial):
+        return f"partial({', '.join(map(text, (value.func, value.args, value.keywords)))})"
+    own, state = repr(value), object.__getstate__(value)
+    if " at 0x" in own or (callable(value) and state is not None):
+        own = f"{_name(type(value))}({text(state)})"
+    return own + (f" with {text(type(value).__call__)}" if callable(value) else "")
 
 
-def _code_digest(function: Any, within: tuple[Any, ...]) -> str:
+def _name(kind: Any) -> str:
+    return f"{getattr(kind, '__module__', None)}.{kind.__qualname__}"
+
+
+def _function_text(function: Any, text: Callable[[Any], str]) -> str:
+    found = _name(function)
+    if isinstance(function, type):
+        return found
+    if hasattr(function, "__code__"):
+        found += f" of the code {_code_digest(function, text)}"
+    elif hasattr(function, "__wrapped__"):  # such as by a cache
+        found += f" of {text(function.__wrapped__)}"
+    owner = getattr(function, "__self__", None)
+    if not (owner is None or isinstance(owner, ModuleType)):
+        found += f" of {text(owner)}"
+    return found
+
+
+def _content_digest(value: Any) -> str:
+    """Digest of what is in an array, a sparse matrix or a frame."""
+    if isinstance(value, np.ndarray):
+        return _digest(value)[:16]
+    try:
+        found: str = joblib.hash(value)
+    except Exception:  # of whatever cannot be pickled
+        return ""
+    return found[:16]
+
+
+def _code_digest(function: Any, text: Callable[[Any], str]) -> str:
     """What a function of Python does: its code, its defaults and the values that it closes over."""
     enclosed = []
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # an empty cell
             enclosed.append(cell.cell_contents)
     values = (function.__defaults__, function.__kwdefaults__, enclosed)
-    texts = [_code_text(function.__code__), *(as_text(v, (*within, function)) for v in values)]
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:8]
+    texts = [_code_text(function.__code__), *map(text, values)]
+    return hashlib.sha256("\n".join(texts).encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def _code_text(code: CodeType) -> str:

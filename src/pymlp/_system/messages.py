@@ -25,7 +25,9 @@ def say(line: str) -> None:
     """Print a line at once and in one piece, for readers of a pipe and beside other threads."""
     # named, stdout stays alive in print while another thread puts rich's in its place: CPython's
     # issue 130163
-    print(f"{line}\n", end="", file=sys.stdout, flush=True)
+    stdout = sys.stdout
+    # what people put there to catch lines may have nothing but `write`
+    print(f"{line}\n", end="", file=stdout, flush=hasattr(stdout, "flush"))
 
 
 class Warned(NamedTuple):

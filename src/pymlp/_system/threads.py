@@ -1,12 +1,14 @@
 """Fits side by side: their threads, their warnings and how they are stopped."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn import get_config, set_config
 from threadpoolctl import ThreadpoolController  # scikit-learn requires it
 
@@ -61,14 +63,13 @@ def fit_side_by_side(
     # limit, it would stay.
     with (
         one_blas_thread,
-        ThreadPoolExecutor(
-            n_workers, initializer=lambda config: set_config(**config), initargs=(get_config(),)
-        ) as pool,
+        ThreadPoolExecutor(n_workers, initializer=_as_in_the_caller()) as pool,
     ):
         try:
-            futures.extend(pool.submit(run, fit) for fit in fits)
+            # scorers and callbacks find the variables of the caller's context
+            futures.extend(pool.submit(copy_context().run, run, fit) for fit in fits)
             begin.set()
-            wait(futures, return_when=FIRST_EXCEPTION)
+            _wait(futures)
         except KeyboardInterrupt:
             interrupted = True
         finally:
@@ -76,6 +77,29 @@ def fit_side_by_side(
             begin.set()
             pool.shutdown(cancel_futures=True)
     return [future.result() for future in futures if not future.cancelled()], interrupted
+
+
+def _wait(futures: Sequence[Future[Any]]) -> None:
+    """Wait until all have ended or one has raised.
+
+    Now and then the interpreter looks for signals: a lock that is waited for does not always.
+    """
+    waiting: Iterable[Future[Any]] = futures
+    while waiting:
+        ended, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
+        if any(future.exception() is not None for future in ended):
+            return
+
+
+def _as_in_the_caller() -> Callable[[], None]:
+    """Tell a thread what else would be as in this one if there were only one."""
+    config, errors = get_config(), np.geterr()
+
+    def initialize() -> None:
+        set_config(**config)
+        np.seterr(**errors)  # of NumPy 1; since then it is in the context
+
+    return initialize
 
 
 @contextmanager

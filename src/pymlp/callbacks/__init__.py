@@ -20,8 +20,9 @@ True
 """
 
 from ._callback import Callback
-from ._files import CSVLogger, ModelCheckpoint, TensorBoard
+from ._files import ModelCheckpoint
 from ._learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from ._logs import CSVLogger, TensorBoard
 from ._stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [

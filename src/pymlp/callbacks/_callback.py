@@ -1,33 +1,42 @@
-"""The base of the callbacks, and how a fit's column is followed."""
+"""The base of the callbacks."""
 
 from __future__ import annotations
 
-import math
+import sys
+from collections import deque
 from copy import copy, deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import signature
-from typing import Any, ClassVar
+from random import Random
+from typing import Any, NamedTuple, Self
 
 import joblib  # scikit-learn requires it
 import numpy as np
 from sklearn.callback import CallbackContext
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 
 from .._estimators.base import BaseMLP
 from .._estimators.tasks import EPOCH
+from .._resume.fingerprint import as_text
+from .._system.params import HasParams
 
-MODE = [StrOptions({"auto", "min", "max"})]
-MONITORED = ("gradient_norm_", "activation_norm_", "dead_share_")
 KERAS_HOOKS = {
     "on_train_begin": "on_fit_begin(self, estimator)",
     "on_train_end": "on_fit_end(self, estimator)",
-    "on_train_batch_end": "on_epoch_end(self, estimator): no hook is called within an epoch",
+    **dict.fromkeys(
+        ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+        "on_epoch_end(self, estimator): no hook is called within an epoch",
+    ),
 }
-CHANGEABLE = (list, dict, set, np.ndarray, np.random.Generator, np.random.RandomState)  # in place
-NOT_OF_HOOKS = ("_fits", "_fit_id", "_before", "_hashes")  # attributes of a fit's copy
-LOWER_IS_BETTER = ("gradient_norm_", "dead_share_")  # and the losses
+HOOKS = ("on_fit_begin", "on_epoch_begin", "on_epoch_end", "on_fit_end")
+CHANGED_IN_PLACE = (
+    *(list, dict, set, deque, bytearray),
+    *(np.ndarray, np.random.Generator, np.random.RandomState, Random),
+)
+INTERNAL = ("_fits", "_fit")  # attributes that are no subclass's
 
 
-class Callback:
+class Callback(HasParams):
     """Base of the callbacks; a subclass overrides the hooks that it needs.
 
     In the hooks the estimator's ``coefs_``, ``intercepts_``, ``history_``, ``loss_`` and
@@ -38,6 +47,10 @@ class Callback:
     without an error, the attributes whose name ends in an underscore become the callback's, and
     only these. The next fit goes on from them unless `on_fit_begin` begins them anew. Fits in other
     processes (joblib's loky) have their own callback, of which nothing comes back.
+
+    The arguments of the constructor, kept under their names, are the callback's parameters. The
+    estimator has them as ``callbacks__earlystopping__patience`` and the like, where a search
+    reaches them.
 
     Examples
     --------
@@ -57,17 +70,14 @@ class Callback:
     3
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
-    # of a fit's copy: the attributes of the callback, and hashes of those that hooks may change
-    _before: dict[str, Any]
-    _hashes: dict[str, str | None]
+    _fit: _Fit  # of a fit's copy
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name, ours in KERAS_HOOKS.items():
             if hasattr(cls, name):
                 raise TypeError(f"{cls.__name__}.{name} is a hook of Keras's; here it is {ours}.")
-        for name in ("on_fit_begin", "on_epoch_begin", "on_epoch_end", "on_fit_end"):
+        for name in HOOKS:
             try:
                 signature(getattr(cls, name)).bind("self", "estimator")
             except TypeError as error:
@@ -75,46 +85,24 @@ class Callback:
                     f"{cls.__name__}.{name} must take one argument, the estimator: {error}."
                 ) from None
 
+    def __repr__(self) -> str:
+        defaults = signature(type(self)).parameters
+        params = self.get_params(deep=False).items()
+        given = (f"{k}={v!r}" for k, v in params if repr(v) != repr(defaults[k].default))
+        return f"{type(self).__name__}({', '.join(given)})"
+
     @property
-    def _fits(self) -> dict[int, Any]:
+    def _fits(self) -> dict[int, Self]:
         """Each fit's copy of the callback, by the id of the estimator."""
         # not made in a constructor, which subclasses need not call
-        fits: dict[int, Any] = vars(self).setdefault("_fits", {})
+        fits: dict[int, Self] = vars(self).setdefault("_fits", {})
         return fits
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))  # at once: a fit may end in another thread meanwhile
-        state.pop("_fits", None)
+        for name in INTERNAL:
+            state.pop(name, None)
         return state
-
-    def _state(self) -> dict[str, Any]:
-        """What this fit's hooks have set or changed so far, for a checkpoint."""
-        return {
-            name: value.value if isinstance(value, Best) else value
-            for name, value in vars(self).items()
-            if name not in NOT_OF_HOOKS and (name.endswith("_") or self._has_changed(name, value))
-        }
-
-    def _has_changed(self, name: str, value: Any) -> bool:
-        if value is not self._before.get(name):
-            return True
-        if not isinstance(value, CHANGEABLE):
-            return False
-        before = self._hashes.get(name)
-        return before is None or before != _hash(value)
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        """Know what `_state` has told, after `on_fit_begin`."""
-        for name, value in state.items():
-            mine = getattr(self, name, None)
-            if isinstance(mine, Best):
-                mine.value = value
-            else:
-                setattr(self, name, value)
-
-    def _validate(self) -> None:
-        """Check the parameters, at the end of a constructor."""
-        validate_parameter_constraints(self._parameter_constraints, vars(self), type(self).__name__)
 
     # --- for subclasses --------------------------------------------------------------------------
 
@@ -160,6 +148,71 @@ class Callback:
     def close(self) -> None:
         """Called last, also after an error: close what is open."""
 
+    # --- for a fit that is resumed ----------------------------------------------------------------
+
+    def of_fit(self, estimator: BaseMLP) -> Self | None:
+        """Get the copy whose hooks a fit calls.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier or MLPRegressor
+
+        Returns
+        -------
+        Callback or None
+            None if `estimator` is not being fitted with this callback.
+        """
+        return self._fits.get(id(estimator))
+
+    def settings(self) -> dict[str, str]:
+        """Describe what a fit must have again when it is resumed.
+
+        By default all attributes but the results and ``verbose``, as they were when the fit began;
+        without those that `state` holds because their content has changed.
+
+        Returns
+        -------
+        dict of str to str
+            Texts by name; an error shows those that differ.
+        """
+        fit = self._of()
+        return {
+            name: began.text
+            for name, began in fit.began.items()
+            if name != "verbose"
+            and not (began.digest and fit.differs(name, getattr(self, name, None)))
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Get what the hooks have set or changed in a fit, for a checkpoint.
+
+        By default the results, and each attribute that is another object than when the fit began,
+        or a list, dict, set, array or generator whose content has changed. That other objects have
+        changed nobody knows: override `state` and `restore` for these.
+
+        Returns
+        -------
+        dict of str to any
+            Data: numbers, strings, paths, arrays, generators of NumPy, and lists, tuples, dicts and
+            sets of these.
+        """
+        fit = self._of()
+        return {name: value for name, value in vars(self).items() if fit.differs(name, value)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state, after `on_fit_begin`.
+
+        Parameters
+        ----------
+        state : dict of str to any
+            What `state` returned.
+        """
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _of(self) -> _Fit:
+        return vars(self).get("_fit") or _Fit(self, None)
+
     # --- scikit-learn's protocol -----------------------------------------------------------------
 
     def setup(self, estimator: BaseMLP, context: CallbackContext) -> None:
@@ -175,7 +228,7 @@ class Callback:
         TypeError
             If the estimator is another one.
         ValueError
-            If the callback is set twice on the estimator.
+            If the callback is set twice on the estimator, or a parameter was set out of range.
         """
         if not isinstance(estimator, BaseMLP):
             raise TypeError(
@@ -188,14 +241,10 @@ class Callback:
                 f"{type(self).__name__} is set twice on one {type(estimator).__name__}: its hooks "
                 "would be called twice. Set it once."
             )
+        self.check_params()
         fit = copy(self)
-        fit._before = vars(self)
-        fit._hashes = {
-            name: _hash(value)
-            for name, value in dict(vars(self)).items()  # at once: another fit may end meanwhile
-            if isinstance(value, CHANGEABLE) and not (name in NOT_OF_HOOKS or name.endswith("_"))
-        }
         vars(fit).update(deepcopy(self._results()))  # which may be lists that the hooks append to
+        fit._fit = _Fit(self, context)
         self._fits[id(estimator)] = fit
 
     def on_fit_task_begin(self, estimator: BaseMLP, context: CallbackContext) -> None:
@@ -229,7 +278,6 @@ class Callback:
         if context.task_name == EPOCH:
             return bool(fit.on_epoch_end(estimator))
         fit.on_fit_end(estimator)
-        vars(self).update(fit._results())
         return False
 
     def teardown(self, estimator: BaseMLP, context: CallbackContext) -> None:
@@ -243,101 +291,71 @@ class Callback:
         fit = self._fits.pop(id(estimator), None)
         if fit is not None:
             fit.close()
+            if not fit._fit.has_failed():
+                vars(self).update(fit._results())
 
     def _results(self) -> dict[str, Any]:
         """What a fit has found out."""
         return {name: value for name, value in vars(self).items() if name.endswith("_")}
 
 
-class Best:
-    """The best value of a column of ``history_`` so far, in one fit.
+class _Began(NamedTuple):
+    """An attribute when a fit began."""
+
+    value: Any
+    text: str
+    digest: str | None  # of the content, which may change in place
+
+
+@dataclass
+class _Fit:
+    """What a fit's copy of a callback knows of the fit.
 
     Parameters
     ----------
     callback : Callback
-        For whom, in errors.
-    monitor : str
-        The column.
-    mode : {'auto', 'min', 'max'}
-        Is less or more of it better?
-    min_delta : float, default=0.0
-        Only what is better by more than this is an improvement.
-
-    Attributes
-    ----------
-    value : float
-        inf or -inf before there is one. nan never is.
+        Whose copy it is; the fit changes its results only, when it ends, and, in place, what it
+        holds.
+    context : CallbackContext or None
     """
 
-    def __init__(self, callback: Callback, monitor: str, mode: str, min_delta: float = 0.0) -> None:
-        self._callback = type(callback).__name__
-        self._monitor = monitor
-        self._sign = 1 if _mode(monitor, mode) == "max" else -1
-        self._min_delta = min_delta
-        self.value = -self._sign * math.inf
+    callback: Callback
+    context: CallbackContext
+    handled: BaseException | None = field(default_factory=sys.exception)  # by who called fit
 
-    def improves(self, estimator: BaseMLP) -> bool:
-        """Look at the epoch that has ended; returns whether it is the best so far."""
-        value = self.latest(estimator)
-        improves = self._sign * value - self._min_delta > self._sign * self.value
-        if improves:
-            self.value = value
-        return improves
+    def has_failed(self) -> bool:
+        """Tell at its end whether the fit raises."""
+        return sys.exception() is not self.handled
 
-    def stalled(self, n_epochs: int) -> str:
-        """Say that nothing has improved for some epochs."""
-        return (
-            f"{self._monitor} did not improve more than min_delta={self._min_delta:g} for "
-            f"{n_epochs} consecutive epochs."
-        )
+    @cached_property
+    def began(self) -> dict[str, _Began]:
+        """The attributes at the beginning, when a checkpoint asks first; nobody else does."""
+        attributes = dict(vars(self.callback))  # at once: another fit may end meanwhile
+        return {
+            name: _Began(value, as_text(value), _digest(value))
+            for name, value in attributes.items()
+            if not (name in INTERNAL or name.endswith("_"))
+        }
 
-    def latest(self, estimator: BaseMLP) -> float:
-        """Value of the epoch that has ended.
-
-        Raises
-        ------
-        ValueError
-            If there is no such column, or nothing in it in a fit's first epoch.
-        """
-        history = estimator.history_
-        monitors = f"{self._callback} monitors '{self._monitor}', which is"
-        pass_it = "validation set: fit(X, y, X_val=..., y_val=...)."
-        if self._monitor not in history:
-            needs = ""
-            if self._monitor.startswith("val_") and "val_loss" not in history:
-                needs = f" The columns 'val_...' need a {pass_it}"
-            elif self._monitor.startswith(MONITORED):
-                needs = " The estimator's parameter monitor_gradients=True adds it."
-            raise ValueError(
-                f"{monitors} not a column of history_: there are {', '.join(map(repr, history))}."
-                f"{needs}"
-            )
-        value = history[self._monitor][-1]
-        # a loss of nan is the estimator's to report
-        if math.isnan(value) and estimator.n_iter_ == 1 and math.isfinite(estimator.loss_):
-            raise ValueError(
-                f"{monitors} nan in the first epoch: an earlier fit had this column, this one has "
-                f"not, or the score is not defined. Use another column or another {pass_it}"
-            )
-        return value
+    def differs(self, name: str, value: Any) -> bool:
+        """Tell whether an attribute is a result, or hooks have set or changed it."""
+        if name in INTERNAL or name.endswith("_"):
+            return name not in INTERNAL
+        began = self.began.get(name)
+        return began is None or value is not began.value or _digest(value) != began.digest
 
 
-def _hash(value: Any) -> str | None:
-    """Hash of a value's content, the same in this process; None if it has none."""
+def _digest(value: Any) -> str | None:
+    """Hash of a value's content, the same in this process, if that may change in place."""
+    if not isinstance(value, CHANGED_IN_PLACE):
+        return None
     try:
         found: str = joblib.hash(value)
     except Exception:  # of whatever cannot be pickled
-        return None
+        return as_text(value)
     return found
 
 
 def row(estimator: BaseMLP) -> int:
     """Number of the epoch that has ended: its row of ``history_``, from 1."""
     return len(estimator.history_["loss"])
-
-
-def _mode(monitor: str, mode: str) -> str:
-    if mode != "auto":
-        return mode
-    lower = monitor in ("loss", "val_loss") or monitor.startswith(LOWER_IS_BETTER)
-    return "min" if lower else "max"

@@ -1,14 +1,15 @@
-"""Callbacks that write files."""
+"""Callbacks that write to a path; the one that saves models."""
 
 from __future__ import annotations
 
-import csv
-import math
 import os
+import pickle
+from contextlib import suppress
 from copy import copy
+from io import BytesIO
 from numbers import Integral
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -17,9 +18,17 @@ from sklearn.callback import CallbackContext
 from sklearn.utils._param_validation import Interval
 
 from .._estimators.base import BaseMLP
-from ._callback import MODE, Best, Callback, row
+from .._estimators.saving import described
+from .._files.container import require_safetensors
+from .._files.replace import replace_file
+from .._system.messages import say, warn
+from ._callback import Callback, row
+from ._elsewhere import elsewhere
+from ._monitor import MonitorCallback
 
 PATH = [str, os.PathLike]
+COMPRESSED = {".z": "zlib", ".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".lzma": "lzma"}  # joblib's
+NOT_OURS = (".onnx", ".keras", ".h5", ".hdf5", ".pt", ".pth")
 # what '{fit}' stands for: one id for all callbacks of a fit, which has one context
 FIT_IDS: WeakKeyDictionary[CallbackContext, str] = WeakKeyDictionary()
 
@@ -27,8 +36,7 @@ FIT_IDS: WeakKeyDictionary[CallbackContext, str] = WeakKeyDictionary()
 class FileCallback(Callback):
     """Base of the callbacks that write to a path, which may have fields to be filled in."""
 
-    _path: str
-    _fit_id: str
+    _target: ClassVar[str]  # the parameter that is the path
 
     def setup(self, estimator: BaseMLP, context: CallbackContext) -> None:
         """Begin a fit.
@@ -44,39 +52,51 @@ class FileCallback(Callback):
             If another fit is about to write to the same path.
         """
         super().setup(estimator, context)
-        self._fits[id(estimator)]._fit_id = FIT_IDS.setdefault(context, uuid4().hex[:8])
-        if len(self._fits) > 1 and "{fit" not in self._path:
+        if len(self._fits) > 1 and "{fit" not in self._path():
             raise RuntimeError(
                 f"{type(self).__name__} is used by several fits at once, which would all write to "
-                f"'{self._path}': give each its own by '{{fit}}' in the path."
+                f"'{self._path()}': give each its own by '{{fit}}' in the path."
             )
+
+    def settings(self) -> dict[str, str]:
+        """Describe what a fit must have again when it is resumed: not the path."""
+        return {name: text for name, text in super().settings().items() if name != self._target}
+
+    def _path(self) -> str:
+        path: str = os.fspath(getattr(self, self._target))
+        return path
+
+    def _fit_id(self) -> str:
+        return FIT_IDS.setdefault(self._of().context, uuid4().hex[:8])
 
     def _filled(self, **fields: Any) -> Path:
         """Path with its fields filled in."""
-        fields["fit"] = self._fit_id
+        fields["fit"] = self._fit_id()
         try:
-            return Path(self._path.format(**fields))
-        except (IndexError, KeyError) as error:
+            return Path(self._path().format(**fields))
+        except (LookupError, ValueError, AttributeError) as error:
             raise ValueError(
-                f"{type(self).__name__} cannot fill in '{self._path}': {error}. The fields may be "
-                f"{', '.join(map(repr, fields))}."
+                f"{type(self).__name__} cannot fill in '{self._path()}': {error}. The fields may "
+                f"be {', '.join(map(repr, fields))}."
             ) from error
 
 
-class ModelCheckpoint(FileCallback):
-    """Save the estimator after an epoch, for ``joblib.load``.
+class ModelCheckpoint(FileCallback, MonitorCallback):
+    """Save the estimator after an epoch, for `pymlp.load` or ``joblib.load``.
 
     What is loaded predicts as if the fit had ended there; it has no callbacks, nor the optimizer's
     memory of past gradients. A file is replaced when the new one is complete: whenever the process
-    ends, there is a whole one.
+    ends, there is a whole one. One that cannot be written (a full disk) is a warning: the fit goes
+    on.
 
     Parameters
     ----------
-    path : str or path-like
-        The file. It may have fields, as in ``str.format``: ``'{epoch}'``, the columns of
-        ``history_`` (``'{epoch:03d}-{val_loss:.3f}.joblib'``), and ``'{fit}'``, eight hexadecimal
-        digits that each fit has its own of, the same for all its callbacks. Without fields there is
-        one file, of the last epoch that was saved. Endings such as '.gz' compress it.
+    filepath : str or path-like
+        The file: what ``save`` writes if it ends in '.safetensors', else a pickle by joblib, which
+        endings such as '.gz' compress. It may have fields, as in ``str.format``: ``'{epoch}'``, the
+        columns of ``history_`` (``'{epoch:03d}-{val_loss:.3f}.joblib'``), and ``'{fit}'``, eight
+        hexadecimal digits that each fit has its own of, the same for all its callbacks. Without
+        fields there is one file, of the last epoch that was saved.
     monitor : str, default='val_loss'
         The column that decides what is best, as in `EarlyStopping`.
     save_best_only : bool, default=False
@@ -85,27 +105,34 @@ class ModelCheckpoint(FileCallback):
         Whether less or more of the column is better, as in `EarlyStopping`.
     every : int, default=1
         Only every so many epochs of the fit are looked at, at least 1.
+    verbose : bool or int, default=False
+        Whether to print what is saved.
 
     Attributes
     ----------
-    path_ : pathlib.Path or None
+    filepath_ : pathlib.Path or None
         The file that the last fit that ended saved last.
 
     Raises
     ------
     ValueError
         If a parameter is out of range; in ``fit``, if ``history_`` lacks the monitored column or
-        one that the path names.
+        one that the path names, or the estimator has a parameter that such a file cannot hold.
     RuntimeError
         In ``fit``, if several fits at once in threads share a path without ``'{fit}'``; in
         processes nobody notices, and the last one to save wins, as it does when one fit comes after
         another.
 
+    Warns
+    -----
+    RuntimeWarning
+        In ``fit``, if a file cannot be written.
+
     Notes
     -----
-    As Keras's callback, without ``verbose``, ``save_weights_only`` and
-    ``initial_value_threshold``; ``every`` counts epochs, ``save_freq`` mini-batches. For a fit that
-    goes on after a crash, as with Keras's ``BackupAndRestore``, see `pymlp.Checkpoint`.
+    As Keras's callback, without ``save_weights_only`` and ``initial_value_threshold``. Its
+    ``save_freq`` counts mini-batches; `every`, as that of `pymlp.Checkpoint`, counts epochs. For a
+    fit that goes on after a crash, as with Keras's ``BackupAndRestore``, see `pymlp.Checkpoint`.
 
     Examples
     --------
@@ -124,249 +151,109 @@ class ModelCheckpoint(FileCallback):
     10
     """
 
+    _target = "filepath"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "path": PATH,
-        "monitor": [str],
+        **MonitorCallback._parameter_constraints,
+        "filepath": PATH,
         "save_best_only": ["boolean"],
-        "mode": MODE,
         "every": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
     }
-    path_: Path | None
-    _best: Best
+    filepath_: Path | None
 
+    @elsewhere(
+        save_freq="every counts epochs, save_freq mini-batches",
+        period="every counts epochs",
+        save_weights_only="it saves the whole estimator, whose weights are coefs_ and intercepts_",
+        initial_value_threshold="the first epoch that is looked at is the best so far",
+        dirname="filepath is the file with its folder",
+        f_params="filepath is the file",
+        f_pickle="filepath is the file",
+    )
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        filepath: str | os.PathLike[str],
         *,
         monitor: str = "val_loss",
         save_best_only: bool = False,
         mode: str = "auto",
         every: int = 1,
+        verbose: bool | int = False,
     ) -> None:
-        self.path = path
+        self.filepath = filepath
         self.monitor = monitor
         self.save_best_only = save_best_only
         self.mode = mode
         self.every = every
-        self._validate()
-        self._path = os.fspath(path)
+        self.verbose = verbose
+        self.check_params()
+
+    def check_params(self) -> None:
+        """Check that the path's ending is not another format's, too."""
+        super().check_params()
+        path = Path(self.filepath)
+        suffix, of_compressed = path.suffix.lower(), path.with_suffix("").suffix.lower()
+        if suffix in NOT_OURS or (suffix in COMPRESSED and of_compressed == ".safetensors"):
+            raise ValueError(
+                "The 'filepath' parameter of ModelCheckpoint must end in '.safetensors' or as a "
+                f"pickle may ('.joblib', '.pkl', '.joblib.gz'). Got {self.filepath!r} instead."
+            )
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
-        self._best = Best(self, self.monitor, self.mode)
-        self.path_ = None
+        self._forget_best()
+        self.filepath_ = None
+        self._check_savable(estimator)
+        with suppress(IndexError, KeyError):  # a folder that is not known yet
+            folder = Path(self._path()).parent
+            Path(str(folder).format(fit=self._fit_id())).mkdir(parents=True, exist_ok=True)
 
     def on_epoch_end(self, estimator: BaseMLP) -> None:
         """Save the estimator, if it is time."""
         columns = {name: column[-1] for name, column in estimator.history_.items()}
         path = self._filled(epoch=row(estimator), **columns)
-        if self.save_best_only:
-            self._best.latest(estimator)  # in the first epoch, whatever `every`: is there one?
+        # in the first epoch, whatever `every`: is there such a column?
+        value = self._latest(estimator) if self.save_best_only else 0.0
         if estimator.n_iter_ % self.every:
             return
-        if not self.save_best_only or self._best.improves(estimator):
-            save(copy(estimator).set_callbacks(), path)
-            self.path_ = path
+        best_before = self._best
+        if self.save_best_only and not self._improves(value):
+            return
+        try:
+            _save(estimator, path)
+        except Exception as error:  # no reason to lose the model
+            self._best = best_before
+            warn(
+                f"The model of epoch {row(estimator)} could not be saved to '{path}': {error}; the "
+                "fit goes on, an older file is whole.",
+                RuntimeWarning,
+            )
+            return
+        self.filepath_ = path
+        if self.verbose:
+            say(f"The model of epoch {row(estimator)} is saved to '{path}'.")
+
+    def _check_savable(self, estimator: BaseMLP) -> None:
+        """Raise before the fit if no model can be saved for its parameters."""
+        if self._path().lower().endswith(".safetensors"):
+            require_safetensors()
+            described(estimator, optimizer=False)
+            return
+        try:
+            pickle.dumps(estimator.get_params(deep=False))
+        except Exception as error:
+            raise ValueError(
+                f"ModelCheckpoint cannot pickle a parameter of {type(estimator).__name__}: {error}."
+            ) from error
 
 
-def save(estimator: BaseMLP, path: Path) -> None:
-    """Put an estimator into a file that is, at every moment, the old one or the new one."""
+def _save(estimator: BaseMLP, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # with the same ending, by which joblib compresses
-    temporary = path.with_name(f".{uuid4().hex[:8]}-{path.name}")
-    try:
-        joblib.dump(estimator, temporary)
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-class CSVLogger(FileCallback):
-    """Write a table with a row an epoch: its number, then the columns of ``history_``.
-
-    Each row is in the file when its epoch ends.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file. A ``'{fit}'`` in it is filled in as by `ModelCheckpoint`.
-    separator : str, default=','
-        One character.
-    append : bool, default=False
-        Whether the rows go to the end of a file that is already there, instead of replacing it.
-        Columns of the file that the fit lacks remain empty.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of range; in ``fit``, if rows are appended to a file that lacks some
-        of their columns.
-    RuntimeError
-        In ``fit``, if several fits at once in threads share a path without ``'{fit}'``. Fits in
-        processes need it, too, but nobody notices.
-
-    Notes
-    -----
-    As Keras's callback, but the epochs are rows of ``history_``, from 1: after a warm start they go
-    on. The columns are in the order of ``history_``. A resumed fit writes the rows of its earlier
-    epochs again, but for ``append=True``: then those after its checkpoint are there twice.
-
-    Examples
-    --------
-    >>> from pymlp import MLPClassifier
-    >>> from pymlp.callbacks import CSVLogger
-    >>> clf = MLPClassifier().set_callbacks(CSVLogger("training.csv"))
-    """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "path": PATH,
-        "separator": [str],
-        "append": ["boolean"],
-    }
-    _file: TextIO
-    _table: csv.DictWriter[str]
-
-    def __init__(
-        self, path: str | os.PathLike[str], *, separator: str = ",", append: bool = False
-    ) -> None:
-        self.path = path
-        self.separator = separator
-        self.append = append
-        self._validate()
-        if len(separator) != 1:
-            raise ValueError(
-                "The 'separator' parameter of CSVLogger must be one character. "
-                f"Got {separator!r} instead."
-            )
-        self._path = os.fspath(path)
-
-    def on_fit_begin(self, estimator: BaseMLP) -> None:
-        """Open the file."""
-        path = self._filled()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+" if self.append else "w+", newline="", encoding="utf-8")
-        if not self.append:  # a resumed fit has epochs that a new file lacks
-            for n_later in reversed(range(estimator.n_iter_)):
-                self._write(estimator, row(estimator) - n_later)
-
-    def on_epoch_end(self, estimator: BaseMLP) -> None:
-        """Write a row."""
-        self._write(estimator, row(estimator))
-
-    def _write(self, estimator: BaseMLP, epoch: int) -> None:
-        values = {name: column[epoch - 1] for name, column in estimator.history_.items()}
-        values = {"epoch": epoch} | values
-        if not hasattr(self, "_table"):
-            self._begin_table(list(values))
-        self._table.writerow(values)
-        self._file.flush()
-
-    def _state(self) -> dict[str, Any]:
-        return {}  # all is in the file
-
-    def _begin_table(self, columns: list[str]) -> None:
-        """Write the head, or go on with the one that is there."""
-        self._file.seek(0)
-        head = next(csv.reader(self._file, delimiter=self.separator), None)
-        self._table = csv.DictWriter(
-            self._file, head or columns, delimiter=self.separator, lineterminator="\n"
-        )
-        if head is None:
-            self._table.writeheader()
-        elif missing := [name for name in columns if name not in head]:
-            raise ValueError(
-                f"CSVLogger cannot append to '{self._file.name}': it has no column "
-                f"{', '.join(map(repr, missing))}. Got {', '.join(map(repr, head))}."
-            )
-
-    def close(self) -> None:
-        """Close the file."""
-        if hasattr(self, "_file"):
-            self._file.close()
-
-
-class TensorBoard(FileCallback):
-    """Write the columns of ``history_`` for TensorBoard, by tensorboardX.
-
-    As with Keras, training and validation are two runs, 'train' and 'validation', whose curves
-    share a chart: 'val_loss' is the 'loss' of 'validation'. The rest of Keras's callback
-    (histograms, images, profiles) is not there.
-
-    Parameters
-    ----------
-    log_dir : str or path-like
-        The folder. A ``'{fit}'`` in it is filled in as by `ModelCheckpoint`, which makes each fit a
-        run of its own.
-
-    Raises
-    ------
-    ImportError
-        Without tensorboardX.
-    ValueError
-        If the parameter is no path.
-    RuntimeError
-        In ``fit``, if several fits at once in threads share a folder without ``'{fit}'``.
-
-    Notes
-    -----
-    Steps are rows of ``history_``, from 1. A nan is left out.
-
-    Examples
-    --------
-    >>> from pymlp import MLPClassifier
-    >>> from pymlp.callbacks import TensorBoard
-    >>> clf = MLPClassifier().set_callbacks(TensorBoard("logs/{fit}"))  # doctest: +SKIP
-
-    and in a shell ``tensorboard --logdir logs``.
-    """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"log_dir": PATH}
-    _writers: dict[str, Any]
-
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
-        self.log_dir = log_dir
-        self._validate()
-        self._path = os.fspath(log_dir)
-        _summary_writer()
-
-    def on_fit_begin(self, estimator: BaseMLP) -> None:
-        """Begin with nothing seen."""
-        self._writers = {}
-
-    def on_epoch_end(self, estimator: BaseMLP) -> None:
-        """Write a step of each column."""
-        for name, column in estimator.history_.items():
-            if not math.isnan(column[-1]):
-                run = "validation" if name.startswith("val_") else "train"
-                writer = self._writer(run)
-                writer.add_scalar(name.removeprefix("val_"), column[-1], row(estimator))
-        for writer in self._writers.values():
-            writer.flush()
-
-    def _state(self) -> dict[str, Any]:
-        return {}  # all is in the files
-
-    def _writer(self, run: str) -> Any:
-        if run not in self._writers:
-            folder = self._filled() / run
-            # by itself a file's name is of the second: that of a fit just before
-            suffix = f".{self._fit_id}"
-            self._writers[run] = _summary_writer()(str(folder), filename_suffix=suffix)
-        return self._writers[run]
-
-    def close(self) -> None:
-        """Close the files."""
-        for writer in getattr(self, "_writers", {}).values():
-            writer.close()
-
-
-def _summary_writer() -> Any:
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise ImportError(
-            'TensorBoard needs tensorboardX: pip install "pymlp[tensorboard]"'
-        ) from error
-    return SummaryWriter
+    model = copy(estimator).set_callbacks()
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
+        model.save(path, optimizer=False)
+        return
+    content = BytesIO()
+    joblib.dump(model, content, compress=COMPRESSED.get(suffix, 0))
+    replace_file(path, content.getvalue())

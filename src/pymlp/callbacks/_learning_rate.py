@@ -12,7 +12,9 @@ from sklearn.utils._param_validation import Interval
 from .._estimators.base import BaseMLP
 from .._system.messages import say
 from ..schedules import Schedule
-from ._callback import MODE, Best, Callback
+from ._callback import Callback
+from ._elsewhere import elsewhere
+from ._monitor import MonitorCallback
 
 
 class LearningRateScheduler(Callback):
@@ -21,9 +23,11 @@ class LearningRateScheduler(Callback):
     Parameters
     ----------
     schedule : callable or Schedule
-        ``schedule(epoch, rate) -> float``: `epoch` counts this fit's epochs from 0, `rate` is the
+        ``schedule(epoch, lr) -> float``: `epoch` counts this fit's epochs from 0, `lr` is the
         present learning rate. One of `pymlp.schedules` is planned over ``max_iter`` epochs and
         multiplies ``learning_rate_init``.
+    verbose : bool or int, default=False
+        Whether to print each epoch's rate.
 
     Raises
     ------
@@ -42,24 +46,39 @@ class LearningRateScheduler(Callback):
     --------
     >>> from pymlp import MLPClassifier
     >>> from pymlp.callbacks import LearningRateScheduler
-    >>> def halve_later(epoch, rate):
-    ...     return rate if epoch < 10 else rate / 2
+    >>> def halve_later(epoch, lr):
+    ...     return lr if epoch < 10 else lr / 2
     >>> clf = MLPClassifier().set_callbacks(LearningRateScheduler(halve_later))
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"schedule": [callable]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "schedule": [callable],
+        "verbose": ["verbose"],
+    }
 
-    def __init__(self, schedule: Callable[[int, float], float] | Schedule) -> None:
+    @elsewhere(policy="schedule is a function or one of pymlp.schedules")
+    def __init__(
+        self, schedule: Callable[[int, float], float] | Schedule, *, verbose: bool | int = False
+    ) -> None:
         self.schedule = schedule
-        self._validate()
-        if not isinstance(schedule, Schedule):
-            try:
-                signature(schedule).bind(0, 0.1)
-            except TypeError as error:
-                raise ValueError(
-                    "The 'schedule' parameter of LearningRateScheduler must be callable as "
-                    f"schedule(epoch, rate): {error}. Got {schedule!r} instead."
-                ) from None
+        self.verbose = verbose
+        self.check_params()
+
+    def check_params(self) -> None:
+        """Check that a function takes what it will be given, too."""
+        super().check_params()
+        if isinstance(self.schedule, Schedule):
+            self.schedule.check_params()
+            return
+        try:
+            signature(self.schedule).bind(0, 0.1)
+        except TypeError as error:
+            raise ValueError(
+                "The 'schedule' parameter of LearningRateScheduler must be callable as "
+                f"schedule(epoch, lr): {error}. Got {self.schedule!r} instead."
+            ) from None
+        except ValueError:  # a builtin, which does not tell
+            return
 
     def on_epoch_begin(self, estimator: BaseMLP) -> None:
         """Set the epoch's rate."""
@@ -69,9 +88,11 @@ class LearningRateScheduler(Callback):
             estimator.learning_rate_ = estimator.learning_rate_init * factor
         else:
             estimator.learning_rate_ = self.schedule(epoch, estimator.learning_rate_)
+        if self.verbose:
+            say(f"Epoch {epoch + 1}: setting learning rate to {estimator.learning_rate_:g}.")
 
 
-class ReduceLROnPlateau(Callback):
+class ReduceLROnPlateau(MonitorCallback):
     """Lower the learning rate when a column of ``history_`` no longer improves.
 
     Parameters
@@ -120,19 +141,22 @@ class ReduceLROnPlateau(Callback):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "monitor": [str],
+        **MonitorCallback._parameter_constraints,
         "factor": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 0, None, closed="left")],
         "min_delta": [Interval(Real, 0, None, closed="left")],
         "cooldown": [Interval(Integral, 0, None, closed="left")],
         "min_lr": [Interval(Real, 0, None, closed="left")],
-        "mode": MODE,
         "verbose": ["verbose"],
     }
-    _best: Best
     _wait: int
     _cooling: int
 
+    @elsewhere(
+        epsilon="the least improvement is min_delta",
+        threshold="the least improvement is min_delta",
+        threshold_mode="min_delta is absolute",
+    )
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -153,20 +177,20 @@ class ReduceLROnPlateau(Callback):
         self.min_lr = min_lr
         self.mode = mode
         self.verbose = verbose
-        self._validate()
+        self.check_params()
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
         # an estimator whose rate cannot be set says so now, not at the first plateau
         estimator.learning_rate_ = estimator.learning_rate_
-        self._best = Best(self, self.monitor, self.mode, self.min_delta)
+        self._forget_best()
         self._wait = self._cooling = 0
 
     def on_epoch_end(self, estimator: BaseMLP) -> None:
         """Count the epochs without an improvement."""
         if self._cooling > 0:
             self._cooling -= 1
-        if self._best.improves(estimator):
+        if self._improves(self._latest(estimator)):
             self._wait = 0
         elif self._cooling == 0:
             self._wait += 1
@@ -179,6 +203,6 @@ class ReduceLROnPlateau(Callback):
         rate = max(estimator.learning_rate_ * self.factor, self.min_lr)
         estimator.learning_rate_ = rate
         if self.verbose:
-            say(f"{self._best.stalled(self._wait)} Setting learning rate to {rate:g}")
+            say(f"{self._stalled(self._wait)} Setting learning rate to {rate:g}")
         self._cooling = self.cooldown
         self._wait = 0

@@ -13,10 +13,12 @@ from .._estimators.base import BaseMLP
 from .._estimators.tasks import copied_weights
 from .._system.arrays import Array
 from .._system.messages import say, warn
-from ._callback import MODE, Best, Callback, row
+from ._callback import Callback, row
+from ._elsewhere import elsewhere
+from ._monitor import MonitorCallback
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(MonitorCallback):
     """End the training when a column of ``history_`` no longer improves.
 
     Parameters
@@ -34,9 +36,14 @@ class EarlyStopping(Callback):
         Whether less or more of the column is better. 'auto' is 'min' for 'loss', 'val_loss',
         'gradient_norm_k' and 'dead_share_k', and 'max' for all others: scikit-learn's scorers are
         the greater the better.
+    baseline : float or None, default=None
+        What is to be reached: until a value is better than this one, by more than `min_delta`,
+        improvements do not count for `patience`.
     restore_best_weights : bool, default=False
         Whether the fitted estimator has the weights of the best epoch instead of the last one,
         however the training ended. The estimator's ``best_epoch_`` tells the epoch.
+    start_from_epoch : int, default=0
+        So many epochs of the fit are not looked at first, at least 0: the best one is none of them.
     verbose : bool or int, default=False
         Whether to print why the training ended.
 
@@ -57,8 +64,7 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    As Keras's callback, without ``baseline`` and ``start_from_epoch``. Keras warns where this one
-    raises, and counts ``stopped_epoch`` from 0.
+    As Keras's callback, which warns where this one raises, and counts ``stopped_epoch`` from 0.
 
     The estimator's own rule goes on beside it: by default a training loss that has stalled for 10
     epochs ends the training, too. ``n_iter_no_change=numpy.inf`` leaves it to the callback.
@@ -79,20 +85,27 @@ class EarlyStopping(Callback):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "monitor": [str],
+        **MonitorCallback._parameter_constraints,
         "min_delta": [Interval(Real, 0, None, closed="left")],
         "patience": [Interval(Integral, 0, None, closed="left")],
-        "mode": MODE,
+        "baseline": [Interval(Real, None, None, closed="neither"), None],
         "restore_best_weights": ["boolean"],
+        "start_from_epoch": [Interval(Integral, 0, None, closed="left")],
         "verbose": ["verbose"],
     }
     best_: float
     best_epoch_: int | None
     stopped_epoch_: int | None
-    _best: Best
     _best_weights: dict[str, list[Array]]
     _wait: int
 
+    @elsewhere(
+        threshold="the least improvement is min_delta",
+        threshold_mode="min_delta is absolute",
+        lower_is_better="use mode='min' or mode='max'",
+        load_best="use restore_best_weights",
+        sink="verbose=True prints",
+    )
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -100,47 +113,60 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         patience: int = 0,
         mode: str = "auto",
+        baseline: float | None = None,
         restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
         verbose: bool | int = False,
     ) -> None:
         self.monitor = monitor
         self.min_delta = min_delta
         self.patience = patience
         self.mode = mode
+        self.baseline = baseline
         self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
         self.verbose = verbose
-        self._validate()
+        self.check_params()
 
     def on_fit_begin(self, estimator: BaseMLP) -> None:
         """Begin with nothing seen."""
-        self._best = Best(self, self.monitor, self.mode, self.min_delta)
+        self._forget_best()
         self._best_weights = {}
         self._wait = 0
-        self.best_ = self._best.value
+        self.best_ = self._best
         self.best_epoch_ = self.stopped_epoch_ = None
 
     def on_epoch_end(self, estimator: BaseMLP) -> bool:
         """Count the epochs without an improvement."""
-        if self._best.improves(estimator):
-            self._wait = 0
-            self.best_ = self._best.value
+        value = self._latest(estimator)
+        if estimator.n_iter_ in range(1, self.start_from_epoch + 1):
+            return False
+        self._wait += 1
+        if self._improves(value):
+            self.best_ = value
             self.best_epoch_ = row(estimator)
             if self.restore_best_weights:
                 self._best_weights = copied_weights(estimator)
+            if self.baseline is None or self._is_better(value, self.baseline):
+                self._wait = 0
             return False
-        self._wait += 1
         if self._wait < self.patience:
             return False
         self.stopped_epoch_ = row(estimator)
         if self.verbose:
-            say(f"{self._best.stalled(self._wait)} Stopping.")
+            say(f"{self._reason()} Stopping.")
         return True
+
+    def _reason(self) -> str:
+        if self.baseline is None or self._is_better(self._best, self.baseline):
+            return self._stalled(self._wait)
+        return f"{self.monitor} is not better than baseline={self.baseline:g}."
 
     def on_fit_end(self, estimator: BaseMLP) -> None:
         """Put the best weights back."""
         if self.restore_best_weights and self.best_epoch_ is not None:
-            estimator.__dict__.update(self._best_weights)
-            estimator.best_epoch_ = self.best_epoch_
+            for name, weights in (self._best_weights | {"best_epoch_": self.best_epoch_}).items():
+                setattr(estimator, name, weights)
             if self.verbose:
                 say(f"The weights of epoch {self.best_epoch_} are kept.")
 

@@ -155,7 +155,8 @@ def _gelu(g: Graph, x: str) -> str:
 
 
 def _silu(g: Graph, x: str) -> str:
-    return g.node("Mul", x, g.node("Sigmoid", x))
+    # not x * Sigmoid(x), which onnxruntime fuses into a node that it has not in float64 (until 1.26)
+    return g.node("Div", x, g.node("Add", g.node("Exp", g.node("Neg", x)), 1))
 
 
 def _mish(g: Graph, x: str) -> str:

@@ -62,6 +62,19 @@ def estimator_of(display: type, estimator: Any) -> BaseMLP:
     return network
 
 
+def log_scale(ax: Axes) -> None:
+    """Make the vertical scale logarithmic, with plain numbers at all ticks that have one."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""  # it knows how many have room
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(Plain())
+    ax.yaxis.set_minor_formatter(Plain())
+
+
 def plot_epochs(ax: Axes, values: Array, **kwargs: Any) -> Line2D:
     """Draw one value an epoch, (n_epochs,), over epochs counted from 1; nan leaves a gap."""
     from matplotlib.ticker import MaxNLocator

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
 from .._system.arrays import Array
-from ._axes import Display, estimator_of, plot_epochs, size_in_points
+from ._axes import Display, estimator_of, log_scale, plot_epochs, size_in_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,7 +129,6 @@ class GradientFlowDisplay(Display):
         """
         ax = self._take_axes(ax)
         from matplotlib import colormaps
-        from matplotlib.ticker import LogFormatter
 
         # viridis without its light end, which is hard to see on white
         colors = colormaps["viridis"](np.linspace(0, 0.85, len(self.layers)))
@@ -141,8 +140,7 @@ class GradientFlowDisplay(Display):
         if self.quantity == "dead_share":
             ax.set_ylim(-0.03, 1.03)
         elif any((values > 0).any() for values in curves):
-            ax.set_yscale("log")
-            ax.yaxis.set_minor_formatter(LogFormatter())  # 3e-01, where 3 x 10^-1 has no room
+            log_scale(ax)
         ax.set_ylabel(LABELS[self.quantity])
         self._label_ends(ax, curves)
         return self

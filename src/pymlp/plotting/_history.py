@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._axes import Display, estimator_of, plot_epochs
+from ._axes import Display, estimator_of, log_scale, plot_epochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +40,10 @@ class HistoryDisplay(Display):
         The curves: training (solid), validation (dashed).
     best_line_ : Line2D or None
         The dotted line at `best_epoch`.
+    best_point_ : Line2D or None
+        The dot where it meets the validation curve (the training curve if that is alone), if this
+        is the curve's best value, the lowest loss or the highest score: so on the curve that chose
+        the epoch, and on no other but by chance.
     ax_ : Axes
     figure_ : Figure or SubFigure
 
@@ -133,14 +137,22 @@ class HistoryDisplay(Display):
             for label, (values, style) in curves.items()
             if values is not None
         ]
+        is_loss = self.metric.endswith("loss") and not self.metric.startswith("neg_")
         self.best_line_: Line2D | None = None
+        self.best_point_: Line2D | None = None
         if self.best_epoch is not None:
             label = f"best epoch: {self.best_epoch}"
             self.best_line_ = ax.axvline(self.best_epoch, ls=":", color="black", label=label)
+            curve = np.asarray(self.lines_[-1].get_ydata(), float)
+            best = np.nanargmin if is_loss else np.nanargmax
+            if not np.isnan(curve).all() and self.best_epoch == 1 + best(curve):
+                (self.best_point_,) = ax.plot(
+                    self.best_epoch, curve[self.best_epoch - 1], "ko", scalex=False
+                )
         drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in self.lines_])
         drawn = drawn[np.isfinite(drawn)]
-        if name.endswith("loss") and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
-            ax.set_yscale("log")
+        if is_loss and drawn.size and 0 < LOG_FROM * drawn.min() < drawn.max():
+            log_scale(ax)
         ax.set_ylabel(name)
         if self.validation is not None or self.best_epoch is not None:
             ax.legend(fontsize="small")

@@ -40,10 +40,12 @@ def models() -> dict[str, tuple[Any, Any]]:
         of_strings.partial_fit(X.astype("float32"), names, classes=np.unique(names))
     early = MLPClassifier((6,), early_stopping=True, scoring="f1_macro", max_iter=4, random_state=0)
     quantiles = MLPRegressor("pinball", quantile=[0.1, 0.5, 0.9], solver="sgd", **small)
-    ensemble = MLPEnsembleClassifier(MLPClassifier((5,), max_iter=3), n_members=2, random_state=0)
+    ensemble = MLPEnsembleClassifier(
+        MLPClassifier((5,), max_iter=3), n_estimators=2, random_state=0
+    )
     targets = np.stack([y, -y], axis=1)
     of_regressors = MLPEnsembleRegressor(
-        MLPRegressor(hidden_layer_sizes=(5,), max_iter=2), n_members=2, random_state=0
+        MLPRegressor(hidden_layer_sizes=(5,), max_iter=2), n_estimators=2, random_state=0
     )
     return {
         "classifier": (of_strings, X.astype("float32")),
