@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._data.labels import Labels, MultiOutput, check_labels
 from .._data.validation import checked_y, weight_of_a_mean
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 
 
 def _outputs_scores(estimator: Any) -> bool:
@@ -122,7 +122,7 @@ class LabelsMixin(ClassifierMixin):
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
+        with unwatched():
             if isinstance(probabilities, list):
                 return [np.log(p) for p in probabilities]
             return np.log(probabilities, out=probabilities)
@@ -184,9 +184,11 @@ class LabelsMixin(ClassifierMixin):
         if isinstance(self._target, MultiOutput):  # not for scikit-learn's accuracy_score
             self._target.check_shape(labels, "y")
             check_consistent_length(labels, predicted)
-            return float(np.average((predicted == labels).all(axis=1), weights=weight))
+            with np.errstate(under="ignore"):
+                return float(np.average((predicted == labels).all(axis=1), weights=weight))
         try:
-            return float(accuracy_score(labels, predicted, sample_weight=weight))
+            with np.errstate(under="ignore"):
+                return float(accuracy_score(labels, predicted, sample_weight=weight))
         except TypeError as error:  # dates and numbers, for instance
             raise TypeError(f"y must hold labels of the type of `classes_`: {error}") from error
 
