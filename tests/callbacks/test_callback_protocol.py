@@ -216,6 +216,31 @@ def test_a_failing_callback_leaves_the_estimator_as_it_was() -> None:
     np.testing.assert_array_equal(est.predict_proba(X), before)
 
 
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("fitted_before", [False, True])
+def test_a_failing_teardown_leaves_the_estimator_as_it_was(
+    error: type[BaseException], fitted_before: bool
+) -> None:
+    class Unclosed(Listener):
+        def teardown(self, estimator: Any, context: Any) -> None:
+            super().teardown(estimator, context)
+            raise error("cannot close")
+
+    first, last = Unclosed(), Listener()
+    est = small()
+    if fitted_before:
+        est.fit(X, y)
+    est.set_callbacks(first, last)
+    before = dict(vars(est))
+    with pytest.raises(error, match="cannot close"):
+        est.fit(-X, y)
+    assert vars(est) == before
+    assert first.heard.count("teardown") == 1
+    assert last.heard.count("teardown") == (error is RuntimeError)
+    est.set_callbacks(last).fit(X, y)
+    assert last.heard[-1] == "teardown"
+
+
 def test_partial_fit_is_silent() -> None:
     listener = Listener()
     small().set_callbacks(listener).partial_fit(X, y, classes=[0, 1])

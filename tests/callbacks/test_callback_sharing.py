@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -161,6 +163,16 @@ def test_a_fit_amid_the_handling_of_an_error_is_no_failed_one() -> None:
     except KeyError:
         small().set_callbacks(callback).fit(X, y)
     assert callback.best_epoch_ > 0
+
+
+def test_a_warning_made_an_error_costs_no_results() -> None:
+    callback = EarlyStopping("loss", patience=100)
+    est = small(max_iter=3).set_callbacks(callback)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            est.fit(X, y)
+    assert callback.best_epoch_ == 3
 
 
 def test_an_interrupted_fit_has_the_best_weights() -> None:

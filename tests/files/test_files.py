@@ -345,9 +345,10 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
     spoilt.class_weight[0][1] = spoilt.class_weight
     with pytest.raises(ValueError, match="'class_weight' parameter must be"):
         spoilt.save(path)
-    of_dates = classifier().fit(X, np.digitize(Y, [-1, 1]).astype("datetime64[D]"))
-    with pytest.raises(ValueError, match="classes_ must be numbers or strings to be saved"):
-        of_dates.save(path)
+    by_hand = copy.deepcopy(clf)
+    by_hand._target.classes = np.array([1j, 2j, 3j])
+    with pytest.raises(ValueError, match="classes_ must be numbers, strings or dates to be saved"):
+        by_hand.save(path)
     with pytest.raises(TypeError, match=r"os\.PathLike"):
         clf.save(3)
     with pytest.raises(ValueError, match=r"'optimizer' parameter of save must be .* Got 'no'"):

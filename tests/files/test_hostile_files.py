@@ -334,6 +334,15 @@ def test_what_contradicts_itself_is_refused(
         load(assembled(parts), tmp_path)
 
 
+def test_a_list_of_no_quantiles_is_refused(tmp_path: Path) -> None:
+    reg = pymlp.MLPRegressor(solver="lbfgs").fit(np.eye(4), np.arange(4.0))
+    reg.save(tmp_path / "file")
+    parts = parts_of((tmp_path / "file").read_bytes())
+    put("outputs", "is_list", True)(parts)
+    with pytest.raises(ValueError, match="it has the quantiles None"):
+        load(assembled(parts), tmp_path)
+
+
 def test_the_parts_are_those_of_a_sound_file(tmp_path: Path) -> None:
     """Otherwise the tests above would show nothing."""
     for path in RELEASED.glob("*.safetensors"):

@@ -22,6 +22,7 @@ import pytest
 import pymlp
 from pymlp import MLPClassifier, MLPRegressor
 from pymlp._estimators import base as _base
+from pymlp._fit.progress import Progress
 from pymlp.callbacks import Callback
 
 PACKAGE = Path(pymlp.__file__).parent
@@ -202,6 +203,20 @@ def test_an_interrupt_at_any_line_leaves_whole_epochs(
         check_records(clf, len(X))
         if options and clf.n_iter_ > 0:
             assert clf.score(X, LABELS) >= clf.best_validation_score_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_interrupt_of_the_last_line_shown_keeps_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(self: Any, *error: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "__exit__", interrupted)
+    with pytest.warns(UserWarning, match=INTERRUPTED):
+        clf = MLPClassifier((5,), max_iter=3, tol=0, random_state=0).fit(X, LABELS)
+    assert clf.n_iter_ == 3
+    check_records(clf, len(X))
 
 
 def interrupted_at(at: int, function: Callable[[], Any]) -> int:

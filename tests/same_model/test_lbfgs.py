@@ -117,7 +117,7 @@ def test_the_optimum_of_a_convex_problem(task: str) -> None:
 def test_longer_runs_differ_no_more_than_scikit_learn_from_itself() -> None:
     """Both by what rounding leaves; docs/from-scikit-learn.md has the figures."""
     from_theirs, from_itself = [], []
-    for task in TASKS:
+    for task in ("three classes", "one output", "counts"):
         ours, theirs = fit_both(task, max_iter=60)
         _, moved = fit_both(task, max_iter=60, rows=X * (1 + 1e-15))
         from_theirs.append(largest_difference(ours, theirs))

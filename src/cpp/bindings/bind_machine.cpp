@@ -3,13 +3,14 @@
 
 #include <stdexcept>
 
+#include "bindings/gil.hpp"
 #include "kernels/table.hpp"
 #include "machine/ceiling.hpp"
 
 namespace py = pybind11;
 
 void bind_machine(py::module_& m) {
-    const py::call_guard<py::gil_scoped_release> unlocked;
+    const py::call_guard<pymlp::Unlocked> unlocked;
     m.def(
         "measure_fma",
         [](const std::string& dtype, int n_threads, double seconds) {

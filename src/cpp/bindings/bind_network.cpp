@@ -14,7 +14,7 @@ bool predict_rows(const NetworkView<T>& view, const Dataset<T>& data, T* predict
                   bool bf16, bool only_finite = false) {
     bf16 = bf16 && std::is_same_v<T, float>;
     if (data.n <= few_rows) {
-        const py::gil_scoped_release unlocked;
+        const Unlocked unlocked;
         if (only_finite && !kernels<T>().all_finite(data.n * data.x.n_features, data.x.values)) return false;
         if constexpr (std::is_same_v<T, float>)
             if (bf16) return predict_few<Bf16Pair>(view, data, predictions, n_threads), true;

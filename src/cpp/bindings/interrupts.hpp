@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "bindings/gil.hpp"
 #include "threads/interrupts.hpp"
 
 namespace pymlp {
@@ -30,10 +31,7 @@ class StopFlag {
     std::atomic<bool> set_{false};
 };
 
-inline bool on_main_thread() {
-    const py::module_ threading = py::module_::import("threading");
-    return threading.attr("current_thread")().is(threading.attr("main_thread")());
-}
+bool on_main_thread();
 
 // Calls run(interrupted) without the GIL and returns its result; throws what a signal's handler has raised,
 // or a KeyboardInterrupt.
@@ -41,12 +39,10 @@ template <class F>
 auto interruptibly(F run) {
     const StopFlag* flag = StopFlag::watched();
     bool stopped = flag != nullptr && flag->is_set();  // a short call would end before it looked
-    // Signals reach the main thread only; another one that asked for the GIL while Python shuts down would be
-    // ended inside C++ frames.
     Interrupted interrupted;
     if (flag != nullptr)
         interrupted = [flag, &stopped] { return stopped = flag->is_set(); };
-    else if (on_main_thread())
+    else if (on_main_thread())  // which signals reach; no other one has to ask for the GIL
         interrupted = [&stopped] {
             const py::gil_scoped_acquire locked;
             return stopped = PyErr_CheckSignals() != 0;
@@ -58,7 +54,7 @@ auto interruptibly(F run) {
     };
     raise_if_stopped();
     const auto result = [&] {
-        const py::gil_scoped_release unlocked;
+        const Unlocked unlocked;
         return run(interrupted);
     }();
     raise_if_stopped();

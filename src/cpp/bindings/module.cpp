@@ -1,4 +1,4 @@
-#include <pybind11/pybind11.h>
+#include <pybind11/numpy.h>
 
 namespace py = pybind11;
 
@@ -15,6 +15,8 @@ void bind_trainer(py::module_& m);
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "pymlp's C++ kernels.";
+    // looked up here, because the first use gives the GIL away amid pybind11's frames (see bindings/gil.hpp)
+    py::dtype::of<float>();
     bind_config(m);
     bind_interrupts(m);
     bind_machine(m);

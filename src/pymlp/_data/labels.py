@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
 
 from .._core import Loss
-from .._files.values import NotDataError, decoded, encoded
 from .._system.arrays import Array
+from .class_weights import ClassWeight, weights_by_class, weights_by_classes
+from .label_arrays import (
+    as_objects,
+    as_text,
+    column_of,
+    distinct,
+    have_one_type,
+    is_binary,
+    positions,
+)
+from .label_checks import dense
+from .label_data import classes_from_data, classes_to_data, sorted_classes
 from .samples import Samples
 from .targets import Evaluator, Target
 
 LOSSES = {"log_loss": "cross_entropy", "focal": "focal", "hinge": "hinge"}  # to the engine's names
-ClassWeight = dict[Any, float] | list[dict[Any, float]] | Literal["balanced"]
 
 
 class Labels(Target):
@@ -50,6 +52,10 @@ class Labels(Target):
     @abstractmethod
     def same_classes(self, y: Any) -> bool:
         """Tell whether y holds all the classes and no other."""
+
+    @abstractmethod
+    def right(self, y: Any, predicted: Any) -> Array:
+        """Tell of each sample whether its labels in y, of which some may be new, are predicted."""
 
     @abstractmethod
     def decode(self, outputs: Array, threshold: float) -> Any:
@@ -95,12 +101,7 @@ class Labels(Target):
 
     def to_data(self) -> dict[str, Any]:
         """What of it goes into a file; `labels_from_data` is the way back."""
-        try:
-            return {"target": type(self).__name__, "classes": encoded(self.classes)}
-        except NotDataError as error:
-            raise ValueError(
-                f"classes_ must be numbers or strings to be saved: {error}."
-            ) from error
+        return {"target": type(self).__name__, "classes": classes_to_data(self.classes)}
 
 
 class SingleLabel(Labels):
@@ -121,25 +122,29 @@ class SingleLabel(Labels):
 
     def check(self, y: Any, name: str) -> None:
         """Check that y holds nothing but known classes."""
-        if np.ndim(y) != 1:
-            raise ValueError(
-                f"`{name}` must hold one label a sample, as in the previous call. "
-                f"Got {_kind_of(y)} targets of shape {np.shape(y)} instead."
-            )
-        found: Array = unique_labels(y)
-        if len(np.setdiff1d(found, self.classes, assume_unique=True)):
+        if (self.numbers(y, name) < 0).any():
             raise ValueError(
                 f"`{name}` has classes not in `self.classes_`. `self.classes_` has "
-                f"{self.classes}. '{name}' has {found}."
+                f"{self.classes}. '{name}' has {distinct(y)}."
             )
 
     def same_classes(self, y: Any) -> bool:
         """Tell whether y holds all the classes and no other."""
-        return np.ndim(y) == 1 and set(unique_labels(y)) == set(self.classes)
+        return np.ndim(y) == 1 and _are_all(self.numbers(y), self.classes)
 
-    def numbers(self, y: Array) -> Array:
-        """Positions of the labels in `classes`."""
-        return np.searchsorted(self.classes, y)
+    def right(self, y: Any, predicted: Any) -> Array:
+        """Tell of each sample whether its label in y, which may be a new one, is predicted."""
+        right: Array = self.numbers(y) == self.numbers(predicted)
+        return right
+
+    def numbers(self, y: Any, name: str = "y") -> Array:
+        """Positions of the labels in `classes`; of new ones -1."""
+        if np.ndim(y) != 1:
+            raise ValueError(
+                f"`{name}` must hold one label a sample, as in the previous call, labels of the "
+                f"type of `classes_`. Got an array of shape {np.shape(y)} instead."
+            )
+        return positions(y, self.classes, name)
 
     def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:
         """Class numbers (n_samples,), or with two classes 0 and 1 as (n_samples, 1)."""
@@ -160,27 +165,18 @@ class SingleLabel(Labels):
 
     def class_weights(self, class_weight: ClassWeight, y: Any) -> Array:
         """Weight of each sample by its class."""
-        if isinstance(class_weight, list):
-            raise ValueError(
-                "The 'class_weight' parameter must be 'balanced' or a dict, where a sample has one "
-                f"label. Got {class_weight!r} instead."
-            )
-        if isinstance(class_weight, dict):
-            unknown = [name for name in class_weight if name not in self.classes.tolist()]
-            if unknown:
-                raise ValueError(
-                    f"The 'class_weight' parameter names {unknown}, not among the classes "
-                    f"{self.classes.tolist()}. Classes left out weigh 1."
-                )
-        weights = compute_class_weight(class_weight, classes=self.classes, y=y)
-        return weights[self.numbers(y)]  # type: ignore[no-any-return]
+        return weights_by_class(class_weight, self.numbers(y), self.classes)
 
     def probabilities(self, outputs: Array) -> Array:
         """Probabilities of the classes."""
+        if len(self.classes) == 1:
+            return np.ones_like(outputs)
         return np.hstack([1 - outputs, outputs]) if self.n_outputs == 1 else outputs
 
     def scores(self, outputs: Array) -> Array:
         """Scores of the classes; of the second one only if there are two."""
+        if len(self.classes) == 1:
+            return -outputs
         return outputs.ravel() if self.n_outputs == 1 else outputs
 
 
@@ -204,18 +200,22 @@ class Indicator(Labels):
         if not self.same_classes(y):
             raise ValueError(
                 f"`{name}` must be a label indicator matrix with {self.n_outputs} columns of 0 "
-                f"and 1, as in the previous call. Got {_kind_of(y)} targets of shape "
-                f"{np.shape(y)} instead."
+                f"and 1, as in the previous call. Got targets of shape {np.shape(y)} instead."
             )
 
     def same_classes(self, y: Any) -> bool:
         """Tell whether y has the same labels."""
-        return _kind_of(y) == "multilabel-indicator" and bool(y.shape[1] == self.n_outputs)
+        return _is_indicator(y) and bool(y.shape[1] == self.n_outputs)
+
+    def right(self, y: Any, predicted: Any) -> Array:
+        """Tell of each sample whether all its labels are predicted."""
+        self.check(y, "y")
+        right: Array = (dense(y) == dense(predicted)).all(axis=1)
+        return right
 
     def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:
         """Zeros and ones: (n_samples, n_labels)."""
-        dense = y.toarray() if sparse.issparse(y) else y
-        return _smoothed(np.require(dense != 0, dtype=dtype, requirements="C"), smoothing)
+        return _smoothed(np.require(dense(y), dtype=dtype, requirements="C"), smoothing)
 
     def decode(self, outputs: Array, threshold: float) -> Any:
         """Labels of the network's outputs."""
@@ -224,7 +224,8 @@ class Indicator(Labels):
 
     def class_weights(self, class_weight: ClassWeight, y: Any) -> Array:
         """Product over the labels of their classes' weights."""
-        return compute_sample_weight(class_weight, y)  # type: ignore[no-any-return]
+        numbers = dense(y).astype(np.intp)
+        return weights_by_classes(class_weight, numbers, [np.arange(2)] * self.n_outputs)
 
     def to_data(self) -> dict[str, Any]:
         """What of it goes into a file."""
@@ -248,68 +249,51 @@ class MultiOutput(Labels):
         self.n_outputs = sum(sizes)
         self.groups = tuple(int(n) for n in np.cumsum([0, *sizes]))
 
-    def check_shape(self, y: Array, name: str) -> None:
-        """Check that y has a column an output."""
+    def check(self, y: Any, name: str) -> None:
+        """Check that y holds nothing but known classes."""
+        for k, numbers in enumerate(self.numbers(y, name).T):
+            if (numbers < 0).any():
+                raise ValueError(
+                    f"`{name}` has classes not in `self.classes_`. In column {k} `self.classes_` "
+                    f"has {self.classes[k]}. '{name}' has {distinct(column_of(y, k))}."
+                )
+
+    def same_classes(self, y: Any) -> bool:
+        """Tell whether y holds all the classes and no other."""
+        same_shape = np.ndim(y) == 2 and y.shape[1] == len(self.classes)
+        return same_shape and all(map(_are_all, self.numbers(y).T, self.classes))
+
+    def right(self, y: Any, predicted: Any) -> Array:
+        """Tell of each sample whether all its labels in y, some may be new, are predicted."""
+        right: Array = (self.numbers(y) == self.numbers(predicted)).all(axis=1)
+        return right
+
+    def numbers(self, y: Any, name: str = "y") -> Array:
+        """Positions of the labels in the classes of their column; of new ones -1."""
         if np.ndim(y) != 2 or y.shape[1] != len(self.classes):
             raise ValueError(
                 f"`{name}` must have {len(self.classes)} columns of labels. "
                 f"Got an array of shape {np.shape(y)} instead."
             )
-
-    def check(self, y: Any, name: str) -> None:
-        """Check that y holds nothing but known classes."""
-        self.check_shape(y, name)
-        for k, classes in enumerate(self.classes):
-            found = np.unique(y[:, k])
-            if not np.isin(found, classes).all():
-                raise ValueError(
-                    f"`{name}` has classes not in `self.classes_`. In column {k} "
-                    f"`self.classes_` has {classes}. '{name}' has {found}."
-                )
-
-    def same_classes(self, y: Any) -> bool:
-        """Tell whether y holds all the classes and no other."""
-        return (
-            np.ndim(y) == 2
-            and y.shape[1] == len(self.classes)
-            and all(
-                np.array_equal(np.unique(y[:, k]), classes)
-                for k, classes in enumerate(self.classes)
-            )
+        columns = (
+            positions(column_of(y, k), c, f"{name}[:, {k}]") for k, c in enumerate(self.classes)
         )
+        return np.stack([*columns], axis=1)
 
     def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:  # noqa: ARG002
         """Class numbers: (n_samples, n_labels)."""
-        numbers = [np.searchsorted(c, y[:, k]) for k, c in enumerate(self.classes)]
-        return np.stack(numbers, axis=1).astype(np.int32)
+        return self.numbers(y).astype(np.int32)
 
     def decode(self, outputs: Array, threshold: float) -> Array:  # noqa: ARG002
         """Labels of the network's outputs."""
-        columns = [
-            c[part.argmax(axis=1)]
-            for c, part in zip(self.classes, self.probabilities(outputs), strict=True)
-        ]
-        kinds = {c.dtype.kind for c in columns}
-        return np.stack([c if len(kinds) == 1 else c.astype(object) for c in columns], axis=1)
+        alike = have_one_type(self.classes)
+        tables = self.classes if alike else [as_objects(classes) for classes in self.classes]
+        parts = zip(tables, self.probabilities(outputs), strict=True)
+        return np.stack([table[part.argmax(axis=1)] for table, part in parts], axis=1)
 
     def class_weights(self, class_weight: ClassWeight, y: Any) -> Array:
         """Product over the labels of their classes' weights."""
-        if class_weight != "balanced" and (
-            not isinstance(class_weight, list) or len(class_weight) != len(self.classes)
-        ):
-            raise ValueError(
-                "The 'class_weight' parameter must be 'balanced' or a list of "
-                f"{len(self.classes)} dicts, one a column of y. Got {class_weight!r} instead."
-            )
-        return np.prod(  # type: ignore[no-any-return]
-            [
-                SingleLabel(c).class_weights(
-                    class_weight if class_weight == "balanced" else class_weight[k], y[:, k]
-                )
-                for k, c in enumerate(self.classes)
-            ],
-            axis=0,
-        )
+        return weights_by_classes(class_weight, self.numbers(y), self.classes)
 
     def probabilities(self, outputs: Array) -> list[Array]:
         """Probabilities of each output's classes."""
@@ -320,40 +304,13 @@ class MultiOutput(Labels):
         return self.probabilities(outputs)
 
 
-def checked_labels(y: Any) -> Any:
-    """Check that y holds labels; a single column becomes one-dimensional."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y.toarray() if sparse.issparse(y) else y, warn=True)
-    check_labels(y, check_classification_targets)  # which warns of nearly as many as samples
-    return y
-
-
-def check_labels(y: Any, check_kind: Callable[[Any], Any] = type_of_target) -> None:
-    """Check that y holds labels that can be sorted, none of them missing."""
-    if sparse.issparse(y) and not np.isin(y.data, (0, 1)).all():
-        raise ValueError(
-            "A sparse y must be a label indicator matrix of zeros and ones. Use y.toarray() for "
-            "several labels a sample."
-        )
-    if getattr(y, "dtype", np.dtype(int)).kind in "mM" and np.isnat(y).any():
-        raise ValueError("Input y contains NaT.")
-    try:
-        if not _is_mixed(y):
-            check_kind(y)
-        elif any(value is None or value != value for value in y.flat):  # noqa: PLR0124 - NaN
-            raise ValueError("Input y contains None or NaN.")
-    except TypeError as error:  # labels that cannot be compared, pandas.NA among them
-        raise TypeError(f"y must hold labels that can be sorted: {error}") from error
-
-
 def labels_of(y: Any) -> Labels:
     """Find the target of checked labels."""
-    kind = _kind_of(y)
-    if kind == "multilabel-indicator":
+    if _is_indicator(y):
         return Indicator(y.shape[1], sparse.issparse(y))
-    if kind == "multiclass-multioutput":
-        return MultiOutput([np.unique(column) for column in y.T])
-    return SingleLabel(unique_labels(y))
+    if y.ndim == 2:
+        return MultiOutput([distinct(column_of(y, k)) for k in range(y.shape[1])])
+    return SingleLabel(as_text(distinct(y)))
 
 
 def labels_of_classes(classes: Any, y: Any) -> Labels:
@@ -361,20 +318,44 @@ def labels_of_classes(classes: Any, y: Any) -> Labels:
 
     Parameters
     ----------
-    classes : array-like of shape (n_classes,), or list of such, one a column of y
-    y : array-like
+    classes : ndarray of shape (n_classes,), or list of such, one a column of y
+        As `checked_classes` makes them.
+    y : ndarray or sparse matrix
         Its first labels, which tell a label indicator matrix.
     """
-    if is_nested(classes):
-        return MultiOutput([np.unique(column) for column in classes])
-    if _kind_of(y) == "multilabel-indicator":
+    if isinstance(classes, list):
+        return MultiOutput(classes)
+    if _is_indicator(y):
         if not np.array_equal(classes, np.arange(y.shape[1])):
             raise ValueError(
                 "classes must be the columns' numbers for label indicator targets, "
                 f"0 to {y.shape[1] - 1}. Got {classes!r} instead."
             )
         return Indicator(y.shape[1], sparse.issparse(y))
-    return SingleLabel(unique_labels(classes))
+    return SingleLabel(classes)
+
+
+def labels_of_outputs(classes: Any, n_outputs: int, output: str) -> Labels:
+    """Find the target of a network whose attributes were set by hand.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,), or list of such
+    n_outputs : int
+    output : str
+        Activation of the output; a logistic of its own for each class tells an indicator matrix.
+    """
+    found: Labels
+    if all(np.ndim(column) == 1 for column in classes):
+        found = MultiOutput([sorted_classes(column) for column in classes])
+    else:
+        found = SingleLabel(sorted_classes(classes))
+        shares_no_output = output == "logistic" or found.n_outputs != n_outputs
+        if n_outputs == len(classes) > 1 and shares_no_output:
+            found = Indicator(n_outputs, is_sparse=False)
+    if found.n_outputs != n_outputs:
+        raise ValueError(f"classes_ needs {found.n_outputs} outputs, n_outputs_ is {n_outputs}.")
+    return found
 
 
 def labels_from_data(n_outputs: int, data: dict[str, Any]) -> Labels:
@@ -385,12 +366,12 @@ def labels_from_data(n_outputs: int, data: dict[str, Any]) -> Labels:
             raise ValueError(f"it holds {data['is_sparse']!r} where there should be bool")
         found = Indicator(n_outputs, data["is_sparse"])
     elif data["target"] == "SingleLabel":
-        found = SingleLabel(_checked_classes(decoded(data["classes"])))
+        found = SingleLabel(classes_from_data(data["classes"]))
     elif data["target"] == "MultiOutput":
-        classes = decoded(data["classes"])
-        if type(classes) is not list:
-            raise ValueError(f"it holds {classes!r} where there should be list")
-        found = MultiOutput([_checked_classes(c) for c in classes])
+        columns = data["classes"]
+        if type(columns) is not list:
+            raise ValueError(f"it holds {columns!r} where there should be list")
+        found = MultiOutput([classes_from_data(column) for column in columns])
     else:
         raise ValueError(f"it names {data['target']!r}, which is no kind of labels")
     if found.n_outputs != n_outputs:
@@ -398,45 +379,14 @@ def labels_from_data(n_outputs: int, data: dict[str, Any]) -> Labels:
     return found
 
 
-def _checked_classes(classes: Any) -> Array:
-    if type(classes) is not np.ndarray:
-        raise ValueError(f"it holds {classes!r} where there should be ndarray")
-    if classes.ndim != 1 or not len(classes) or not np.array_equal(np.unique(classes), classes):
-        raise ValueError("its classes are not a list of distinct ones in ascending order")
-    return classes
+def _is_indicator(y: Any) -> bool:
+    """Tell whether y is a matrix of zeros and ones; those of two other labels are none."""
+    return np.ndim(y) == 2 and y.shape[1] > 1 and (sparse.issparse(y) or is_binary(y))
 
 
-def check_classes(classes: Any) -> None:
-    """Check that the classes of ``partial_fit`` are such, whatever the labels are."""
-    if classes is None:
-        return
-    try:
-        lists = list(classes) if is_nested(classes) else [classes]
-        sound = all(np.ndim(c) == 1 and len(c) > 0 for c in lists)
-        for one in lists if sound else []:
-            np.unique(one)  # which compares them
-    except (TypeError, ValueError):  # also: no length, ragged
-        sound = False
-    if not sound:
-        raise ValueError(
-            "`classes` must be an array-like of sortable labels, or a list of such, one a "
-            f"column of y. Got {classes!r} instead."
-        )
-
-
-def is_nested(classes: Any) -> bool:
-    """Tell whether these are the classes of several outputs."""
-    return classes is not None and len(classes) > 0 and all(np.ndim(c) == 1 for c in classes)
-
-
-def _kind_of(y: Any) -> str:
-    """scikit-learn's name of the kind of labels."""
-    return "multiclass-multioutput" if _is_mixed(y) else str(type_of_target(y))
-
-
-def _is_mixed(y: Any) -> bool:
-    """Tell whether columns may hold labels of different types, which scikit-learn does not know."""
-    return isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 2
+def _are_all(numbers: Array, classes: Array) -> bool:
+    """Tell whether each class occurs, and nothing else."""
+    return np.array_equal(np.unique(numbers), np.arange(len(classes)))
 
 
 def _smoothed(y: Array, smoothing: float) -> Array:

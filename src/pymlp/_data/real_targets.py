@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from numbers import Real
 from typing import Any, Self
@@ -14,6 +15,7 @@ from sklearn.utils import column_or_1d
 
 from .._core import Loss
 from .._system.arrays import Array, unwatched
+from .frames import native, widened
 from .samples import Samples
 from .targets import Evaluator, Target
 from .validation import converted
@@ -62,17 +64,27 @@ class RealTargets(Target):
         self.score_column = "val_r2" if levels is None else "val_d2_pinball"
 
     @classmethod
-    def of(cls, y: Array, loss_name: str, quantile: float | list[float]) -> Self:
-        """Find the targets of checked numbers."""
+    def of(cls, n_targets: int, loss_name: str, quantile: float | list[float]) -> Self:
+        """Find the targets of a loss."""
         if loss_name != "pinball":
-            return cls(_n_targets(y), loss_name)
+            return cls(n_targets, loss_name)
         levels = [float(q) for q in np.atleast_1d(quantile)]
-        return cls(_n_targets(y), loss_name, levels, is_list=not isinstance(quantile, Real))
+        return cls(n_targets, loss_name, levels, is_list=not isinstance(quantile, Real))
+
+    @classmethod
+    def of_outputs(cls, n_outputs: int, loss_name: str, quantile: float | list[float]) -> Self:
+        """Find the targets of a network whose attributes were set by hand."""
+        n_targets, rest = divmod(n_outputs, cls.of(1, loss_name, quantile).n_quantiles)
+        if rest:
+            raise ValueError(
+                f"n_outputs_ is {n_outputs}, which quantile={quantile!r} do not share."
+            )
+        return cls.of(n_targets, loss_name, quantile)
 
     def check(self, y: Array, name: str) -> None:
         """Check that y has as many targets."""
-        if _n_targets(y) != self.n_targets:
-            raise ValueError(f"{name} has {_n_targets(y)} outputs, but y has {self.n_targets}.")
+        if n_targets_of(y) != self.n_targets:
+            raise ValueError(f"{name} has {n_targets_of(y)} outputs, but y has {self.n_targets}.")
 
     def encode(self, y: Array, dtype: DTypeLike, smoothing: float = 0.0) -> Array:  # noqa: ARG002
         """Targets, each as often as there are quantiles: (n_samples, n_outputs)."""
@@ -137,7 +149,8 @@ class RealTargets(Target):
             and all(low < high for low, high in pairwise([0.0, *levels, 1.0]))
         )
         n_quantiles = len(levels) if sound and levels else 1
-        shaped = type(is_list) is bool and (is_list or n_quantiles == 1)
+        one = n_quantiles == 1
+        shaped = type(is_list) is bool and (levels is not None if is_list else one)
         if not sound or not shaped or n_outputs % n_quantiles:
             raise ValueError(f"it has the quantiles {levels!r} for {n_outputs} outputs")
         return cls(n_outputs // n_quantiles, loss_name, levels, is_list=is_list)
@@ -145,6 +158,23 @@ class RealTargets(Target):
     def _by_target(self, outputs: Array) -> Array:
         """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
         return np.sort(outputs.reshape(len(outputs), -1, self.n_quantiles), axis=2)
+
+
+def as_numbers(y: Any) -> Any:
+    """Targets as an array of numbers; what has another form is left to scikit-learn's checks."""
+    y = widened(native(y))
+    if not isinstance(y, (list, tuple)) and not hasattr(y, "__array__"):
+        return y
+    with suppress(ValueError):  # ragged
+        y = y if isinstance(y, np.ndarray) else np.asarray(y)
+    if not isinstance(y, np.ndarray) or y.dtype.kind != "O":
+        return y
+    try:
+        return y.astype(np.float64)  # NaN of None
+    except TypeError as error:
+        raise TypeError(f"y must hold numbers: {error}") from error
+    except OverflowError as error:
+        raise ValueError(f"y must hold numbers within float64's range: {error}") from error
 
 
 def checked_targets(y: Any) -> Array:
@@ -168,5 +198,6 @@ def checked_targets_of(loss_name: str, y: Any) -> Array:
     return target
 
 
-def _n_targets(y: Array) -> int:
+def n_targets_of(y: Array) -> int:
+    """Columns of checked targets."""
     return 1 if y.ndim == 1 else int(y.shape[1])

@@ -1,8 +1,9 @@
 """X as the engine reads it: checked in scikit-learn's words, copied whole only if it must be."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 
 from .._system.arrays import ENGINE_LAYOUT, Array, unwatched
 from .._system.memory import check_memory
+from .frames import columns_of, has_times, is_frame, is_of_time, is_structured, native, widened
 from .sparse import check_sparse
 
 DATES = "X must hold numbers, of dates for instance (dates - first) / Timedelta('1 day'). Got"
@@ -45,10 +47,12 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     X or (X, y)
         X is an array, or CSR in the engine's layout.
     """
+    X = native(X)
     for values, name in zip((X, *y), ("X", "y"), strict=False):
         _check_form(values, name)
+    X = widened(X)
     as_it_is = isinstance(X, np.ndarray) and _is_read_by_the_engine(X.dtype)
-    with _saying_what_is_allowed():
+    with _saying_what_is_allowed(X):
         checked = validate_data(
             est,
             X,
@@ -75,17 +79,52 @@ def checked_y(y: Any, *, y_numeric: bool) -> Any:
 
 
 @contextmanager
-def _saying_what_is_allowed() -> Iterator[None]:
+def _saying_what_is_allowed(X: Any = None) -> Iterator[None]:
     """Let the errors of a conversion to numbers say of what."""
     try:
         with unwatched():  # it is refused as infinite
             yield
     except OverflowError as error:
         raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
-    except TypeError as error:
+    except Exception as error:  # also of whatever package's frames
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        column = None if _is_of_a_text(error, X) else _refused_column(X)
+        if column is not None:
+            raise kind(f"X must hold numbers, unlike {column}: {error}") from error
         if str(error).startswith(("float() argument", "boolean value of NA")):
-            raise TypeError(f"X and y must hold numbers, y possibly labels: {error}") from error
+            raise kind(f"X and y must hold numbers, y possibly labels: {error}") from error
         raise
+
+
+def _is_of_a_text(error: Exception, X: Any) -> bool:
+    """Tell whether an error is of a string in an array, which scikit-learn's words show."""
+    return isinstance(X, np.ndarray) and str(error).startswith("could not convert string")
+
+
+def _refused_column(X: Any) -> str | None:
+    """Find the first column of a frame, or of an array of objects, that holds no numbers."""
+    columns: Iterable[tuple[Any, Any]] = ()
+    if is_frame(X):
+        columns = columns_of(X)
+    elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "O":
+        columns = enumerate(X.T)
+    for name, column in columns:
+        dtype = getattr(column, "dtype", getattr(column, "type", None))  # that is Arrow's
+        try:
+            np.asarray(column).astype(np.float64)
+        except Exception:  # of whatever package
+            return f"column {name!r} of type {dtype}{_refused_value(column)}"
+    return None
+
+
+def _refused_value(column: Any) -> str:
+    with suppress(Exception):  # the column cannot even be looked through
+        for value in np.asarray(column).tolist():
+            try:
+                float(np.nan if value is None else value)
+            except (TypeError, ValueError):
+                return f" with {reprlib.repr(value)}, of type {type(value).__name__}"
+    return ""
 
 
 def _check_form(values: Any, name: str) -> None:
@@ -98,22 +137,15 @@ def _check_form(values: Any, name: str) -> None:
             "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
             f"{type(values).__name__}."
         )
-    is_frame = name == "X" and hasattr(values, "columns")  # of pandas or polars
-    if is_frame and any(map(_is_of_time, values.dtypes)):
+    if name == "X" and has_times(values):
         raise ValueError(f"{DATES} columns of dates or times.")
     if isinstance(values, np.ndarray):
-        if values.dtype.kind == "V":
+        if is_structured(values):
             raise ValueError(f"{name} must not be a structured array, got dtype {values.dtype}.")
         if name == "X" and values.dtype.kind in "mM":
             raise ValueError(f"{DATES} dtype {values.dtype}.")
         if not _is_read_by_the_engine(values.dtype):
             check_memory(8 * values.size, f"Converting {name} of shape {values.shape}")
-
-
-def _is_of_time(dtype: Any) -> bool:
-    """Tell whether values are dates, times or durations: of NumPy and pandas, or of polars."""
-    is_temporal = getattr(dtype, "is_temporal", None)
-    return getattr(dtype, "kind", "") in ("m", "M") or (is_temporal is not None and is_temporal())
 
 
 def refuse_masked(values: Any, name: str) -> None:
@@ -154,8 +186,9 @@ def naming(parameter: str) -> Iterator[None]:
 def checked_weight(sample_weight: Any, X: Any, name: str) -> Array:
     """Check sample weights: (n_samples,)."""
     refuse_masked(sample_weight, name)
+    sample_weight = widened(native(sample_weight))
     dtype = getattr(sample_weight, "dtype", None)
-    if _is_of_time(dtype) or getattr(dtype, "kind", "") == "V":
+    if is_of_time(dtype) or getattr(dtype, "kind", "") == "V":
         raise ValueError(f"{name} must be numbers, got dtype {dtype}.")
     with naming(name), unwatched():
         weight: Array = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -178,7 +211,7 @@ def weight_of_a_mean(sample_weight: Any, y: Any) -> Array | None:
 
 
 def _is_read_by_the_engine(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isbuiltin == 1
 
 
 def _check_finite(X: Any, dtype: np.dtype[Any], estimator_name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.utils import _safe_indexing
+from sklearn.callback._callback_support import callback_management_context
 
 from .._data.samples import Given, Samples
 from .._fit.epochs import run_epochs
@@ -29,7 +29,7 @@ from .._system.random_states import undrawn
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
-from .tasks import DURING_FIT, Tasks
+from .tasks import Tasks
 
 
 class BaseMLP(NestedParams, StartOfFit, ABC):
@@ -129,7 +129,10 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         incremental : bool, default=False
             One epoch only, as ``partial_fit`` does; the callbacks do not hear of it.
         """
-        with self._all_or_nothing(), resumable(resume, self.solver) as checkpoint:
+        # the callbacks are torn down here, not by _fit_context around it: what they raise then
+        # leaves the estimator as it was, too
+        torn_down = callback_management_context(self)
+        with self._all_or_nothing(), torn_down, resumable(resume, self.solver) as checkpoint:
             self._check_call(incremental=incremental)
             context = None if incremental else self._init_callback_context("fit", 0, self.max_iter)
             tasks = Tasks(self, given, context if hasattr(self, "_skl_callbacks") else None)
@@ -152,6 +155,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
                 self._publish(records)
                 tasks.end_fit()
         if errors:
+            for other in errors[1:]:
+                errors[0].add_note(f"{type(other).__name__}: {other}")
             raise errors[0]
         return self
 
@@ -159,18 +164,18 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         """Run the epochs, or what Ctrl-C leaves of them."""
         tasks.begin_fit()
         if checkpoint is not None:
-            checkpoint.restore_callbacks(tasks.stateful_callbacks())
+            checkpoint.begin_callbacks(tasks.stateful_callbacks())
         run = run_lbfgs if self.solver == "lbfgs" else run_epochs
-        with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:
-            observers = [_Publisher(self), progress, tasks]
-            observers += [] if checkpoint is None else [checkpoint]
-            try:
+        try:
+            with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:
+                observers = [_Publisher(self), progress, tasks]
+                observers += [] if checkpoint is None else [checkpoint]
                 run(fit, observers)
-            except KeyboardInterrupt:
-                fit.records.drop_uncounted()
-                warn("Training interrupted by user.")
-                if self.solver != "lbfgs":  # there the engine may be amid a line search
-                    fit.engine.keep()
+        except KeyboardInterrupt:
+            fit.records.drop_uncounted()
+            if self.solver != "lbfgs":  # there the engine may be amid a line search
+                fit.engine.keep()
+            warn("Training interrupted by user.")
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -180,7 +185,6 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             with undrawn(self.random_state):
                 yield
         except BaseException:
-            before |= {name: self.__dict__[name] for name in DURING_FIT if name in self.__dict__}
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
@@ -194,9 +198,10 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
 
     def _publish(self, records: Records) -> None:
         """Set the fitted attributes that count and measure."""
-        for name in ATTRIBUTES:
+        found = records.attributes()
+        self.__dict__.update(found)
+        for name in ATTRIBUTES.keys() - found.keys():
             self.__dict__.pop(name, None)
-        self.__dict__.update(records.attributes())
 
     # --- split -----------------------------------------------------------------------------------
 
@@ -204,28 +209,27 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         self, train: Samples, plain: Samples, given: Given, given_val: Given | None
     ) -> tuple[Array, Validation | None]:
         """Rows to train on, and the validation set: the one that was given, or some of the rows."""
-        rows = np.arange(train.X.shape[0], dtype=np.int64)
+        n_samples = train.X.shape[0]
         has_scorer = self.scoring is not None and self.scoring != "loss"
         if given_val is not None:
             samples = self._validation_set(given_val, self.coefs_[0].dtype)
-            asked = Given(given_val.X, given_val.y, samples.weight)
-            score = score_of(self, self.scoring, asked) if has_scorer else None
-            return rows, Validation(samples, self._target, score=score)
+            score = None
+            if has_scorer:
+                score = score_of(self, self.scoring, self._asked(given_val, samples.weight))
+            return np.arange(n_samples), Validation(samples, self._target, score=score)
         if not self._stops_early():
-            return rows, None
+            return np.arange(n_samples), None
         strata = self._target.strata(train.y)
         fraction = self.validation_fraction
         weights = train.weight, plain.weight
-        rows, held_out = hold_out(rows, weights, strata, fraction, self._random_state)
+        rows, held_out = hold_out(n_samples, weights, strata, fraction, self._random_state)
         score = None
         if has_scorer:  # only for it are rows copied
-            X, y = _safe_indexing(given.X, held_out), _safe_indexing(given.y, held_out)
-            weight = None if plain.weight is None else plain.weight[held_out]
-            score = score_of(self, self.scoring, Given(X, y, weight))
+            score = score_of(self, self.scoring, self._asked(given, plain.weight, held_out))
         # weighed as a person would who scores these rows: without their classes' weights
         return rows, Validation(plain, self._target, held_out, score)
 
-    # --- epochs ----------------------------------------------------------------------------------
+    # --- the fit as an object --------------------------------------------------------------------
 
     def _new_fit(
         self,
@@ -257,7 +261,6 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             random_state=self._random_state,
             limits=limits,
             shuffle=bool(self.shuffle),
-            monitors=bool(self.monitor_gradients),
         )
 
     def _progress(self, fit: Fit, *, may_be_live: bool) -> Progress:

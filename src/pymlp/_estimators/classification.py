@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from numbers import Real
 from typing import Any, Self
 
@@ -9,18 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, unique_labels
 
 from .._core import Loss
-from .._data.labels import (
-    ClassWeight,
-    Labels,
-    check_classes,
-    checked_labels,
-    is_nested,
-    labels_of,
-    labels_of_classes,
-)
+from .._data.class_weights import ClassWeight
+from .._data.label_arrays import as_labels, distinct
+from .._data.label_checks import as_scored, checked_classes, checked_labels
+from .._data.labels import Labels, labels_of, labels_of_classes, labels_of_outputs
 from .._data.samples import Given
 from .._system.arrays import Array, unwatched
 from .base import BaseMLP
@@ -35,7 +30,11 @@ class Classifier(LabelsMixin, BaseMLP):
     focal_gamma: float
     label_smoothing: float
     class_weight: ClassWeight | None
-    _target: Labels
+
+    @cached_property
+    def _target(self) -> Labels:  # type: ignore[override] # it can be set as any attribute
+        """What a fit has set, or what follows from attributes that were set by hand."""
+        return labels_of_outputs(self.classes_, self.n_outputs_, self.out_activation_)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -74,10 +73,9 @@ class Classifier(LabelsMixin, BaseMLP):
             ``class_weight='balanced'``, or if the epoch diverges; the weights then stay as they
             were.
         """
-        check_classes(classes)
         return self._fit(Given(X, y, sample_weight, classes), incremental=True)
 
-    # --- hooks of LabelsMixin and BaseMLP ---------------------------------------------------------
+    # --- what differs from the other estimator ---------------------------------------------------
 
     def _loss_name(self) -> str:
         return self.loss
@@ -101,15 +99,24 @@ class Classifier(LabelsMixin, BaseMLP):
 
     def _announce(self, classes: Any, y: Any) -> None:
         """Set `classes_` in the first call of ``partial_fit``; check them in a later one."""
-        if hasattr(self, "classes_") and (is_nested(classes) or isinstance(self.classes_, list)):
-            if classes is not None and not _same_lists(classes, self.classes_):
+        announced = checked_classes(classes)
+        if hasattr(self, "classes_"):
+            if classes is not None and not _are_same(announced, self.classes_):
                 raise ValueError(
                     f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                     f"{self.classes_!r}"
                 )
-        elif is_nested(classes) or _check_partial_fit_first_call(self, classes):
-            self._target = labels_of_classes(classes, y)
+        elif announced is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        else:
+            self._target = labels_of_classes(announced, y)
             self.classes_ = self._target.classes
+
+    def _as_read(self, y: Any) -> Any:
+        return as_labels(y)
+
+    def _as_scored(self, y: Any) -> Any:
+        return as_scored(y)
 
     def _checked_y(self, y: Any) -> Any:
         return checked_labels(y)
@@ -121,7 +128,7 @@ class Classifier(LabelsMixin, BaseMLP):
             self._target = labels_of(y)
             self.classes_ = self._target.classes
         elif self.warm_start and not incremental and not self._target.same_classes(y):
-            found = unique_labels(y) if np.ndim(y) == 1 else f"shape {np.shape(y)}"
+            found = distinct(y) if np.ndim(y) == 1 else f"shape {np.shape(y)}"
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {found}"
@@ -159,10 +166,8 @@ class Classifier(LabelsMixin, BaseMLP):
             return weights if sample_weight is None else sample_weight * weights
 
 
-def _same_lists(classes: Any, known: Any) -> bool:
-    return (
-        isinstance(known, list)
-        and is_nested(classes)
-        and len(classes) == len(known)
-        and all(np.array_equal(np.unique(c), k) for c, k in zip(classes, known, strict=True))
-    )
+def _are_same(classes: Any, known: Any) -> bool:
+    """Tell whether these are the same classes, of one column of y or of each."""
+    if isinstance(known, list) and isinstance(classes, list):
+        return len(classes) == len(known) and all(map(_are_same, classes, known))
+    return not isinstance(classes, list) and np.array_equal(classes, known)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._data.labels import LOSSES, ClassWeight
+from .._data.class_weights import ClassWeight
+from .._data.labels import LOSSES
 from .classification import Classifier
 from .options import EstimatorOptions
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
+from .._data.frames import rows_of
 from .._data.samples import Given, Samples
 from .._data.validation import arithmetic_type, checked_weight, converted, naming, validated
 from .._system.arrays import Array
@@ -21,6 +22,14 @@ class LabelledInput(FittedNetwork, ABC):
     # --- what differs between classifier and regressor -------------------------------------------
 
     _y_numeric = False
+
+    @abstractmethod
+    def _as_read(self, y: Any) -> Any:
+        """Make an array of y, or leave that to scikit-learn's checks."""
+
+    def _as_scored(self, y: Any) -> Any:
+        """Make of y what scikit-learn's metrics read as it is meant."""
+        return y
 
     @abstractmethod
     def _checked_y(self, y: Any) -> Any:
@@ -72,13 +81,20 @@ class LabelledInput(FittedNetwork, ABC):
         X, y = validated(
             self,
             given.X,
-            given.y,
+            self._as_read(given.y),
             types=types,
             reset=reset,
             multi_output=True,
             y_numeric=self._y_numeric,
         )
         return X, self._checked_y(y)
+
+    def _asked(self, given: Given, weight: Array | None, rows: Array | None = None) -> Given:
+        """What a scorer is asked: samples as they were given, or some rows of them."""
+        if rows is not None and weight is not None:
+            weight = weight[rows]
+        X, y = rows_of(given.X, rows), rows_of(self._as_scored(given.y), rows)
+        return Given(X, y, weight)
 
     def _training_set(
         self, given: Given, types: list[Any], *, reset: bool, incremental: bool

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.labels import Labels, MultiOutput, check_labels
+from .._data.label_arrays import as_labels
+from .._data.label_checks import check_labels
+from .._data.labels import Labels
 from .._data.validation import checked_y, weight_of_a_mean
 from .._system.arrays import Array, unwatched
 
@@ -177,20 +178,12 @@ class LabelsMixin(ClassifierMixin):
             If X, y or the weights are not what `fit` takes, or if the weights' sum is infinite.
         """
         check_is_fitted(self)
-        labels = checked_y(y, y_numeric=False)
-        check_labels(labels)
+        labels = check_labels(checked_y(as_labels(y), y_numeric=False))
         predicted = self.predict(X)
+        check_consistent_length(labels, predicted)
         weight = weight_of_a_mean(sample_weight, predicted)
-        if isinstance(self._target, MultiOutput):  # not for scikit-learn's accuracy_score
-            self._target.check_shape(labels, "y")
-            check_consistent_length(labels, predicted)
-            with np.errstate(under="ignore"):
-                return float(np.average((predicted == labels).all(axis=1), weights=weight))
-        try:
-            with np.errstate(under="ignore"):
-                return float(accuracy_score(labels, predicted, sample_weight=weight))
-        except TypeError as error:  # dates and numbers, for instance
-            raise TypeError(f"y must hold labels of the type of `classes_`: {error}") from error
+        with np.errstate(under="ignore"):
+            return float(np.average(self._target.right(labels, predicted), weights=weight))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from numbers import Real
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
 from .._core import Loss
-from .._data.real_targets import RealTargets, checked_targets_of
+from .._data.real_targets import RealTargets, as_numbers, checked_targets_of, n_targets_of
 from .._data.samples import Given
 from .._system.arrays import Array
 from .base import BaseMLP
@@ -26,7 +27,11 @@ class Regressor(TargetsMixin, BaseMLP):
     quantile: float | list[float]
     huber_delta: float
     _y_numeric = True
-    _target: RealTargets
+
+    @cached_property
+    def _target(self) -> RealTargets:  # type: ignore[override] # it can be set as any attribute
+        """What a fit has set, or what follows from attributes that were set by hand."""
+        return RealTargets.of_outputs(self.n_outputs_, self.loss, self.quantile)
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -89,7 +94,7 @@ class Regressor(TargetsMixin, BaseMLP):
         outputs = self._outputs(X)
         return self._target.decode(outputs)
 
-    # --- hooks of BaseMLP ------------------------------------------------------------------------
+    # --- what differs from the other estimator ---------------------------------------------------
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -107,11 +112,14 @@ class Regressor(TargetsMixin, BaseMLP):
                     f"the range (0.0, 1.0). Got {self.quantile!r} instead."
                 )
 
+    def _as_read(self, y: Any) -> Any:
+        return as_numbers(y)
+
     def _checked_y(self, y: Any) -> Array:
         return checked_targets_of(self.loss, y)
 
     def _set_target(self, y: Array, classes: Any, *, incremental: bool) -> None:  # noqa: ARG002
-        self._target = RealTargets.of(y, self.loss, self.quantile)
+        self._target = RealTargets.of(n_targets_of(y), self.loss, self.quantile)
 
     def _engine_loss(self) -> Loss:
         return self._target.loss(delta=self.huber_delta)

@@ -1,4 +1,4 @@
-"""A fitted estimator as arrays and their description, for a file; `_loading` is the way back.
+"""A fitted estimator as arrays and their description, for a file; `loading` is the way back.
 
 A description holds, as JSON, the class, the parameters, what outputs mean (classes, quantiles),
 feature names, what a fit has counted and the optimizer's rates. Arrays are the weights, their

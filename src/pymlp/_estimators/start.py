@@ -36,7 +36,10 @@ class StartOfFit(LabelledInput, ABC):
     def _prepared(
         self, given: Given, *, is_first: bool, incremental: bool
     ) -> tuple[Samples, Samples, Any]:
-        """`_training_set`, and the type of the arithmetic; set what the outputs are."""
+        """Check the training set, and set what the outputs are.
+
+        Returns it with and without its classes' weights, and the type of the arithmetic.
+        """
         hidden = self._hidden_units()
         types = self._arithmetic_types()
         if not is_first and self.precision is None:

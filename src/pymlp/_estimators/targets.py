@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.real_targets import RealTargets, checked_targets
+from .._data.real_targets import RealTargets, as_numbers, checked_targets
 from .._data.validation import checked_y, weight_of_a_mean
 
 
@@ -47,7 +47,7 @@ class TargetsMixin(RegressorMixin):
             If X, y or the weights are not what `fit` takes, or if the weights' sum is infinite.
         """
         check_is_fitted(self)
-        targets = checked_targets(checked_y(y, y_numeric=True))
+        targets = checked_targets(checked_y(as_numbers(y), y_numeric=True))
         outputs = self.predict(X)
         weight = weight_of_a_mean(sample_weight, outputs)
         return self._target.score(targets, outputs, weight)

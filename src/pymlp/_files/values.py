@@ -8,6 +8,7 @@ refused; and there are more kinds.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
@@ -23,6 +24,7 @@ ARRAYS = (
     *("bool", "object", "float16", "float32", "float64"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
 )
+DATES = re.compile(r"(datetime|timedelta)64(\[\d{0,9}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?")
 MAX_TEXT = 2**24  # bytes of an array of strings: NumPy gives each the longest one's width
 MAX_DEPTH = 32  # of values within values
 # the types that a checkpoint has no kind of its own for, but the kinds of a model file
@@ -48,7 +50,8 @@ def encoded(value: Any, depth: int = 0, aside: dict[str, Array] | None = None) -
     """Value, `depth` values down, as JSON.
 
     Numbers of NumPy become Python's. What JSON does not know is an object of one item, whose name
-    says what it is: 'float' (infinite or NaN), 'tuple', 'dict', 'array', 'schedule'.
+    says what it is: 'float' (infinite or NaN), 'tuple', 'dict', 'array' (or a single date or
+    duration), 'schedule'.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def encoded(value: Any, depth: int = 0, aside: dict[str, Array] | None = None) -
     def inner(item: Any) -> Any:
         return encoded(item, depth + 1, aside)
 
+    if type(value) in (np.ndarray, np.datetime64, np.timedelta64):  # which are Integral as well
+        return {"array": _encoded_array(np.asarray(value), inner)}
     for kinds, plain in (((bool, np.bool_), bool), (str, str), (Integral, int)):
         if isinstance(value, kinds):
             return plain(value)
@@ -88,8 +93,6 @@ def encoded(value: Any, depth: int = 0, aside: dict[str, Array] | None = None) -
         return items if isinstance(value, list) else {"tuple": items}
     if type(value) is dict:
         return {"dict": [[inner(key), inner(item)] for key, item in value.items()]}
-    if type(value) is np.ndarray:
-        return {"array": _encoded_array(value, inner)}
     if type(value) in SCHEDULES.values():
         settings = {name: inner(item) for name, item in value.get_params(deep=False).items()}
         return {"schedule": {"class": type(value).__name__, **settings}}
@@ -185,6 +188,8 @@ def _encoded_generator(state: Any) -> Any:
 
 
 def _encoded_array(array: Array, inner: Callable[[Any], Any]) -> dict[str, Any]:
+    if array.dtype.kind in "mM":
+        return {"dtype": array.dtype.name, "values": array.astype(np.int64).tolist()}
     is_text = array.dtype.kind == "U"
     dtype = f"U{array.dtype.itemsize // 4}" if is_text else array.dtype.name
     if not (array.ndim == 1 and array.nbytes <= MAX_TEXT if is_text else dtype in ARRAYS):
@@ -195,10 +200,12 @@ def _encoded_array(array: Array, inner: Callable[[Any], Any]) -> dict[str, Any]:
     return {"dtype": dtype, "values": inner(values)}
 
 
-def _decoded_array(inner: Callable[[Any], Any], dtype: str, values: Any) -> Array:
+def _decoded_array(inner: Callable[[Any], Any], dtype: str, values: Any) -> Any:
     values = inner(values)
     if dtype in ARRAYS:
         return np.array(values, dtype=dtype)
+    if DATES.fullmatch(dtype):
+        return np.array(values, dtype=np.int64).view(dtype)[()]
     if not (dtype[0] == "U" and dtype[1:].isdecimal() and len(dtype) < 10):
         raise ValueError(f"it holds an array of the unknown type {dtype!r}")
     if not (isinstance(values, list) and all(isinstance(item, str) for item in values)):

@@ -1,4 +1,4 @@
-"""The epochs of a fit by mini-batches: progress, early stopping and divergence."""
+"""The epochs of a fit by mini-batches: what is measured, early stopping and divergence."""
 
 from __future__ import annotations
 
@@ -43,9 +43,13 @@ def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
         loss, accuracy = fit.engine.run_epoch(fit.train, fit.rows, rate)
         row = _measured(fit, loss, accuracy)
         row |= {"learning_rate": rate, "seconds": time.perf_counter() - start}
-        row |= fit.engine.monitored() if fit.monitors else {}
+        row |= fit.engine.monitored()
         counted = {"loss": loss, "t": records.t + len(fit.rows)}
-        counted |= _compared(fit, row)
+        if fit.engine.average is not None:
+            counted["n_averaged"] = fit.engine.averaged_steps
+        assert records.loss_curve is not None
+        records.loss_curve.append(loss)
+        counted |= _by_loss(fit, loss) if fit.best is None else _by_validation(fit, row)
         if optimizer.rises(limits.n_planned):
             counted["no_improvement_count"] = 0  # little can be seen of steps still small
         records.count(row, counted)
@@ -75,18 +79,7 @@ def _measured(fit: Fit, loss: float, accuracy: float) -> dict[str, float]:
     return row
 
 
-def _compared(fit: Fit, row: dict[str, float]) -> dict[str, Any]:
-    """Compare an epoch with the best one; returns the records that change when it is counted."""
-    records, loss = fit.records, row["loss"]
-    counted: dict[str, Any] = {}
-    if fit.engine.average is not None:
-        counted["n_averaged"] = fit.engine.averaged_steps
-    assert records.loss_curve is not None
-    records.loss_curve.append(loss)
-    return counted | (_of_loss(fit, loss) if fit.best is None else _of_validation(fit, row))
-
-
-def _of_loss(fit: Fit, loss: float) -> dict[str, Any]:
+def _by_loss(fit: Fit, loss: float) -> dict[str, Any]:
     """Count epochs whose loss is not better than the best by ``tol``."""
     records = fit.records
     assert records.best_loss is not None
@@ -97,7 +90,7 @@ def _of_loss(fit: Fit, loss: float) -> dict[str, Any]:
     }
 
 
-def _of_validation(fit: Fit, row: dict[str, float]) -> dict[str, Any]:
+def _by_validation(fit: Fit, row: dict[str, float]) -> dict[str, Any]:
     """Count epochs that are not better than the best by ``tol``; keep the best weights."""
     records = fit.records
     assert records.goal is not None

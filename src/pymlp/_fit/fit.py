@@ -68,8 +68,6 @@ class Fit:
         What shuffles draw from.
     limits : Limits
     shuffle : bool, default=True
-    monitors : bool, default=False
-        Do the engine's norms go into the history?
     has_ended : bool, default=False
         There is no further epoch.
     """
@@ -84,7 +82,6 @@ class Fit:
     random_state: np.random.RandomState
     limits: Limits
     shuffle: bool = True
-    monitors: bool = False
     has_ended: bool = False
 
     def finish(self) -> None:

@@ -72,6 +72,9 @@ class Records:
     best_validation_score: float | None = None
     validation_scores: list[float] | None = None
     best_epoch: int | None = None
+    row: dict[str, float] = field(init=False, default_factory=dict)
+    counted: dict[str, Any] = field(init=False, default_factory=dict)
+    _before: list[int] = field(init=False, default_factory=list)
 
     @classmethod
     def of_attributes(cls, attributes: dict[str, Any]) -> Self:
@@ -106,8 +109,6 @@ class Records:
 
     def begin(self) -> None:
         """Remember how many epochs before this fit each list has, of which `n_iter` are its own."""
-        self.row: dict[str, float] = {}
-        self.counted: dict[str, Any] = {}
         self._before = [
             max((len(column) for column in columns), default=self.n_iter) - self.n_iter
             for columns in self._columns()

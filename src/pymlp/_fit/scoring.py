@@ -68,7 +68,7 @@ class Validation(NamedTuple):
 
 
 def hold_out(
-    rows: Array,
+    n_samples: int,
     weights: tuple[Array | None, Array | None],
     strata: Array | None,
     fraction: float,
@@ -81,7 +81,7 @@ def hold_out(
 
     Parameters
     ----------
-    rows : int64 ndarray of shape (n_samples,)
+    n_samples : int
     weights : pair of ndarray of shape (n_samples,) or None
         What rows weigh in training, and in validation.
     strata : ndarray or None
@@ -92,6 +92,7 @@ def hold_out(
         raise ValueError(
             "early_stopping=True needs validation_fraction > 0 or a validation set (X_val)."
         )
+    rows = np.arange(n_samples)
     kept, held_out = train_test_split(
         rows, random_state=random_state, test_size=fraction, stratify=strata
     )

@@ -162,7 +162,7 @@ class Resumable(Observer):
             fit.restore(self._state, self._arrays)
         self._epoch = fit.records.n_iter
 
-    def restore_callbacks(self, callbacks: list[Stateful]) -> None:
+    def begin_callbacks(self, callbacks: list[Stateful]) -> None:
         """Give the callbacks, whose fit has begun, what they knew."""
         self._callbacks = callbacks
         callback_states(callbacks)  # one whose state is no data says so now

@@ -41,6 +41,7 @@ class Callback(HasParams):
 
     In the hooks the estimator's ``coefs_``, ``intercepts_``, ``history_``, ``loss_`` and
     ``n_iter_`` (epochs of this fit that have ended) are current; ``learning_rate_`` may be set.
+    Parameters are read when the fit begins: what a hook sets in them is for the next one.
 
     Each fit calls the hooks of a copy of the callback, so fits may share a callback, one after
     another or at once in threads: what a hook sets on ``self`` is this fit's own. When a fit ends
@@ -324,8 +325,9 @@ class _Fit:
     handled: BaseException | None = field(default_factory=sys.exception)  # by who called fit
 
     def has_failed(self) -> bool:
-        """Tell at its end whether the fit raises."""
-        return sys.exception() is not self.handled
+        """Tell at its end whether the fit raises; a warning made an error leaves a model."""
+        error = sys.exception()
+        return error is not self.handled and not isinstance(error, Warning)
 
     @cached_property
     def began(self) -> dict[str, _Began]:

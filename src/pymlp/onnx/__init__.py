@@ -165,11 +165,13 @@ def _model(est: Any, dtype: Any) -> Any:
     except ImportError as error:
         raise ImportError('pymlp.onnx needs the onnx package: pip install "pymlp[onnx]"') from error
     graph = _Nodes(dtype)
-    outputs = predict(graph, *predictor_of(est), "X")
+    networks, target = predictor_of(est)
+    outputs = predict(graph, networks, target, "X")
     for output in outputs:
         graph.add_node("Identity", [output.value], [output.name])
+    n_features = networks[0].parameters().coefs[0].shape[0]
     X = helper.make_tensor_value_info(
-        "X", helper.np_dtype_to_tensor_dtype(graph.dtype), ["n_samples", est.n_features_in_]
+        "X", helper.np_dtype_to_tensor_dtype(graph.dtype), ["n_samples", n_features]
     )
     model = helper.make_model(
         helper.make_graph(

@@ -155,7 +155,7 @@ def _gelu(g: Graph, x: str) -> str:
 
 
 def _silu(g: Graph, x: str) -> str:
-    # not x * Sigmoid(x), which onnxruntime fuses into a node that it has not in float64 (until 1.26)
+    # not x * Sigmoid(x), fused by onnxruntime until 1.26 into a node that it has not in float64
     return g.node("Div", x, g.node("Add", g.node("Exp", g.node("Neg", x)), 1))
 
 
@@ -259,6 +259,9 @@ def _confidence(graph: Graph, target: Labels, parts: list[str], output: str) -> 
         return Output(name, graph.dtype, (-1,), graph.node("SequenceConstruct", *parts), True)
     if isinstance(target, Indicator) or target.n_outputs > 1:
         return Output(name, graph.dtype, (target.n_outputs,), parts[0])
+    if len(target.classes) == 1:
+        sure = graph.node("Add", graph.node("Mul", parts[0], 0), 1)
+        return Output(name, graph.dtype, (1,), graph.node("Neg", parts[0]) if scores else sure)
     if scores:
         return Output(name, graph.dtype, (), graph.node("Reshape", parts[0], np.array([-1])))
     other = graph.node("Sub", 1, parts[0])
