@@ -14,7 +14,7 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
 
 from .._core import Loss
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 from .frames import native, widened
 from .samples import Samples
 from .targets import Evaluator, Target
@@ -110,14 +110,15 @@ class RealTargets(Target):
 
     def score(self, y: Array, outputs: Array, weight: Array | None) -> float:
         """R^2, or the mean of the quantiles' D^2 pinball scores."""
-        if self.levels is None:
-            return float(r2_score(y, outputs, sample_weight=weight))
-        quantiles = self._by_target(outputs)
-        scores = [
-            d2_pinball_score(y, quantiles[:, :, q], sample_weight=weight, alpha=level)
-            for q, level in enumerate(self.levels)
-        ]
-        return float(np.mean(scores))
+        with np.errstate(under="ignore"):
+            if self.levels is None:
+                return float(r2_score(y, outputs, sample_weight=weight))
+            quantiles = self._by_target(outputs)
+            scores = [
+                d2_pinball_score(y, quantiles[:, :, q], sample_weight=weight, alpha=level)
+                for q, level in enumerate(self.levels)
+            ]
+            return float(np.mean(scores))
 
     def validation_metrics(
         self, engine: Evaluator, samples: Samples, rows: Array | None
@@ -129,7 +130,7 @@ class RealTargets(Target):
             y, weight = y[rows], None if weight is None else weight[rows]
         score = np.nan
         if np.isfinite(outputs).all():
-            with np.errstate(over="ignore"):  # a fit on its way to diverge
+            with unwatched():  # a fit on its way to diverge
                 score = self.score(y, outputs, weight)
         return {"val_loss": engine.evaluate(samples, rows)[0], self.score_column: score}
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
-from .._system.arrays import ENGINE_LAYOUT, Array
+from .._system.arrays import ENGINE_LAYOUT, Array, unwatched
 from .._system.memory import check_memory
 from .frames import columns_of, has_times, is_frame, is_of_time, is_structured, native, widened
 from .sparse import check_sparse
@@ -82,7 +82,7 @@ def checked_y(y: Any, *, y_numeric: bool) -> Any:
 def _saying_what_is_allowed(X: Any = None) -> Iterator[None]:
     """Let the errors of a conversion to numbers say of what."""
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # it is refused as infinite
+        with unwatched():  # it is refused as infinite
             yield
     except OverflowError as error:
         raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
@@ -165,7 +165,7 @@ def arithmetic_type(X: Any, types: Sequence[Any]) -> np.dtype[Any]:
 
 def converted(values: Array, dtype: Any, name: str) -> Array:
     """Targets or weights as the engine takes them; too large for their type is an error."""
-    with np.errstate(over="ignore", invalid="ignore"):  # of numbers, and of their sum
+    with unwatched():  # of numbers, and of their sum
         array = np.require(values, dtype, ENGINE_LAYOUT)
         assert_all_finite(array, input_name=name)
     return array
@@ -190,7 +190,7 @@ def checked_weight(sample_weight: Any, X: Any, name: str) -> Array:
     dtype = getattr(sample_weight, "dtype", None)
     if is_of_time(dtype) or getattr(dtype, "kind", "") == "V":
         raise ValueError(f"{name} must be numbers, got dtype {dtype}.")
-    with naming(name), np.errstate(over="ignore", invalid="ignore"):
+    with naming(name), unwatched():
         weight: Array = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     return weight
 
@@ -200,7 +200,7 @@ def weight_of_a_mean(sample_weight: Any, y: Any) -> Array | None:
     if sample_weight is None:
         return None
     weight = checked_weight(sample_weight, y, "sample_weight")
-    with np.errstate(over="ignore"):
+    with unwatched():
         total = weight.sum()
     if not np.isfinite(total):
         raise ValueError(
@@ -220,7 +220,7 @@ def _check_finite(X: Any, dtype: np.dtype[Any], estimator_name: str) -> None:
         return
     n = max(1, BLOCK_BYTES // max(1, X.itemsize * X.shape[1]))
     for first in range(0, len(X), n):
-        with np.errstate(over="ignore", invalid="ignore"):  # of numbers, and of their sum
+        with unwatched():  # of numbers, and of their sum
             block = X[first : first + n].astype(dtype, copy=False)
             assert_all_finite(block, estimator_name=estimator_name, input_name="X")
 

@@ -17,7 +17,7 @@ from .._data.label_arrays import as_labels, distinct
 from .._data.label_checks import as_scored, checked_classes, checked_labels
 from .._data.labels import Labels, labels_of, labels_of_classes, labels_of_outputs
 from .._data.samples import Given
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 from .base import BaseMLP
 from .labels import LabelsMixin
 from .options import is_stochastic
@@ -155,13 +155,15 @@ class Classifier(LabelsMixin, BaseMLP):
                 "to properly estimate the class frequency distributions. Pass the resulting "
                 "weights as the class_weight parameter."
             )
-        weights = self._target.class_weights(self.class_weight, y)
+        with unwatched():
+            weights = self._target.class_weights(self.class_weight, y)
         if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
             raise ValueError(
                 "The 'class_weight' parameter must give finite weights >= 0, not all of them 0. "
                 f"Got {self.class_weight!r} instead."
             )
-        return weights if sample_weight is None else sample_weight * weights
+        with unwatched():
+            return weights if sample_weight is None else sample_weight * weights
 
 
 def _are_same(classes: Any, known: Any) -> bool:

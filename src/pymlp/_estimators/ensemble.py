@@ -106,8 +106,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         return self._template().loss
 
     def _outputs(self, X: Any) -> Array:
-        mean: Array = self._of_members(X).mean(axis=0)
-        return mean
+        return _mean(self._of_members(X))
 
     @available_if(gives_probabilities)
     def predict_proba(self, X: ArrayLike, return_std: bool = False) -> Any:
@@ -136,13 +135,13 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         outputs = self._of_members(X)
-        mean = self._target.probabilities(outputs.mean(axis=0))
+        mean = self._target.probabilities(_mean(outputs))
         if not return_std:
             return mean
         members = [self._target.probabilities(of_one) for of_one in outputs]
         if isinstance(mean, list):
-            return mean, [np.std(label, axis=0) for label in zip(*members, strict=True)]
-        return mean, np.std(members, axis=0)
+            return mean, [_spread(label) for label in zip(*members, strict=True)]
+        return mean, _spread(members)
 
 
 class MLPEnsembleRegressor(TargetsMixin, Ensemble):
@@ -236,6 +235,24 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
         ValueError
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
-        predictions = np.stack([self._target.decode(outputs) for outputs in self._of_members(X)])
-        mean = predictions.mean(axis=0)
-        return (mean, predictions.std(axis=0)) if return_std else mean
+        predictions = [self._target.decode(outputs) for outputs in self._of_members(X)]
+        mean = _mean(predictions)
+        return (mean, _spread(predictions)) if return_std else mean
+
+
+def _mean(of_members: Any) -> Array:
+    with np.errstate(under="ignore"):
+        mean: Array = np.mean(of_members, axis=0)
+        return mean
+
+
+def _spread(of_members: Any) -> Array:
+    """Standard deviation."""
+    with np.errstate(over="ignore", under="ignore"):
+        deviation: Array = np.std(of_members, axis=0)
+        if np.isfinite(deviation).all():
+            return deviation
+        largest = np.abs(of_members).max()
+        if np.isfinite(largest):  # only its square is not
+            deviation = largest * np.std(np.divide(of_members, largest), axis=0)
+        return deviation

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._data.samples import Given
 from .._data.validation import arithmetic_type, checked_weight, naming, validated
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn
 from .._system.random_states import undrawn
@@ -224,6 +224,7 @@ def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array
     n_needed = min(n_needed, int(np.count_nonzero(weight)))
     rng = check_random_state(seed)
     while True:
-        counts: Array = np.bincount(rng.randint(n, size=n), minlength=n) * weight
+        with unwatched():
+            counts: Array = np.bincount(rng.randint(n, size=n), minlength=n) * weight
         if np.count_nonzero(counts) >= n_needed:
             return counts

@@ -16,7 +16,7 @@ from .._data.label_arrays import as_labels
 from .._data.label_checks import check_labels
 from .._data.labels import Labels
 from .._data.validation import checked_y, weight_of_a_mean
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 
 
 def _outputs_scores(estimator: Any) -> bool:
@@ -123,7 +123,7 @@ class LabelsMixin(ClassifierMixin):
             If X does not have the fitted features or is not finite, or if an output is NaN.
         """
         probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
+        with unwatched():
             if isinstance(probabilities, list):
                 return [np.log(p) for p in probabilities]
             return np.log(probabilities, out=probabilities)
@@ -182,7 +182,8 @@ class LabelsMixin(ClassifierMixin):
         predicted = self.predict(X)
         check_consistent_length(labels, predicted)
         weight = weight_of_a_mean(sample_weight, predicted)
-        return float(np.average(self._target.right(labels, predicted), weights=weight))
+        with np.errstate(under="ignore"):
+            return float(np.average(self._target.right(labels, predicted), weights=weight))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

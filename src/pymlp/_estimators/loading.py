@@ -15,7 +15,7 @@ from .._files.values import decoded
 from .._fit.optimizer import Optimizer
 from .._fit.records import Records
 from .._network.parameters import Parameters
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 from .classifier import MLPClassifier
 from .ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .regressor import MLPRegressor
@@ -187,7 +187,7 @@ def _replay(est: Any, X: Array, expected: Array) -> None:
         raise ValueError(f"its outputs to be replayed are of the shape {expected.shape}")
     eps = 2.0**-8 if network.bf16 else float(np.finfo(dtype).eps)
     known = np.isfinite(expected)  # an exp may have overflowed
-    with np.errstate(over="ignore", invalid="ignore"):
+    with unwatched():
         nearby = network.predict(X * dtype.type(1 + 4 * eps))
         spread = np.abs(nearby - found)[known]
         tolerance = eps**0.5 * np.abs(expected).max(where=known, initial=0)

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._data.samples import Samples
 from .._network.parameters import Parameters
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 from .._system.messages import warn
 from .._system.threads import one_blas_thread
 from .engine import Engine
@@ -47,7 +47,8 @@ def pack(parameters: Parameters) -> Array:
 
 def unpack(packed: Array, like: Parameters) -> Parameters:
     """View a vector as parameters of given shapes; copied only to change its type."""
-    packed = packed.astype(like.coefs[0].dtype, copy=False)
+    with unwatched():
+        packed = packed.astype(like.coefs[0].dtype, copy=False)
     arrays = like.coefs + like.intercepts
     ends = accumulate((a.size for a in arrays), initial=0)
     parts = [

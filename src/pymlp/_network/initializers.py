@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
 from .parameters import Parameters
 
 Draw = Callable[[int, int, np.random.RandomState], Array]
@@ -90,7 +90,7 @@ def _checked(weights: Any, shape: tuple[int, int], dtype: DTypeLike) -> Array:
         array = np.asarray(weights)
         if array.dtype.kind == "c":
             raise TypeError("complex numbers")
-        with np.errstate(over="ignore"):
+        with unwatched():
             array = array.astype(dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{wanted}Got {weights!r} instead.") from error

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .._system.arrays import ENGINE_LAYOUT, Array
+from .._system.arrays import ENGINE_LAYOUT, Array, unwatched
 
 
 @dataclass
@@ -111,7 +111,8 @@ class Parameters:
         def as_needed(arrays: list[Array]) -> list[Array]:
             return [np.require(a, dtype=dtype, requirements=ENGINE_LAYOUT) for a in arrays]
 
-        return Parameters(as_needed(self.coefs), as_needed(self.intercepts))
+        with unwatched():
+            return Parameters(as_needed(self.coefs), as_needed(self.intercepts))
 
     def is_finite(self) -> bool:
         """Tell whether no value is infinite or NaN."""
