@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from .. import _core
+from .._data.frames import native
 from .._data.samples import Given
 from .._data.validation import arithmetic_type, checked_weight, naming, validated
 from .._system.arrays import Array
@@ -164,7 +165,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             message = f"{count} of {self.n_members} members: {warned.message}"
             warn(message, warned.category)
         self.estimators_ = [f.estimator for f in fitted]
-        _check_feature_names(self, X, reset=True)
+        _check_feature_names(self, native(X), reset=True)
         self.n_features_in_ = data.shape[1]
         self._adopt(self.estimators_[0])
         return self
