@@ -1,13 +1,17 @@
 """The regressor's losses, and prediction intervals from several quantiles."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import optimize, special
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import d2_pinball_score
+from sklearn.preprocessing import StandardScaler
 
-from pymlp import MLPRegressor
+from pymlp import MLPEnsembleRegressor, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -155,3 +159,37 @@ def test_gamma_targets_that_round_to_zero() -> None:
 def test_a_list_of_quantiles_is_for_pinball() -> None:
     with pytest.raises(ValueError, match="'quantile' parameter can only be a list with"):
         MLPRegressor(quantile=[0.1, 0.9]).fit(X, Y)
+
+
+SCALER = "sklearn.compose.TransformedTargetRegressor"
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "g"])
+@pytest.mark.parametrize("shift", [0, 3e6])
+def test_targets_in_the_millions_are_warned_of_once(shift: float, dtype: str) -> None:
+    y = (shift + 4e6 * X[:, 0]).astype(dtype)
+    for targets in (y, np.c_[X[:, 0], y]):
+        for reg in (build(max_iter=1), MLPEnsembleRegressor(build(max_iter=1), n_members=2)):
+            with pytest.warns(UserWarning, match="y has values of about") as caught:
+                reg.fit(X, targets, X_val=X, y_val=targets)
+            ours = [str(w.message) for w in caught if "y has values of about" in str(w.message)]
+            assert len(ours) == 1
+            assert SCALER in ours[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for params in ({"solver": "lbfgs"}, {"loss": "poisson"}, {"loss": "gamma"}):
+            build(max_iter=1, **params).fit(X, np.abs(y) + 1)
+        scaled = TransformedTargetRegressor(build(max_iter=1), transformer=StandardScaler())
+        scaled.fit(X, y)
+        build(max_iter=1).partial_fit(X, y).set_params(warm_start=True).fit(X, y)
+        build(max_iter=1).fit(X, y / 10)
+
+
+def test_a_warning_of_the_scale_that_is_an_error_leaves_no_trace() -> None:
+    reg = build(max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match=SCALER):
+            reg.fit(X, 1e308 * np.sign(X[:, 0]))
+    assert not hasattr(reg, "coefs_")

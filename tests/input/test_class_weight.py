@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from pymlp import MLPClassifier
@@ -53,6 +55,58 @@ def test_batches_without_some_of_the_classes() -> None:
     np.testing.assert_array_equal(clf.coefs_[0], expected.coefs_[0])
 
 
+ABSENT: dict[str, tuple[np.ndarray, Any, Any]] = {
+    "one label": (NAMES, {"a": 2.0, "b": 3.0, "c": 4.0, "d": 5.0}, {"a": 2.0, "b": 3.0, "c": 4.0}),
+    "several labels": (
+        SEVERAL,
+        [{"a": 2.0, "b": 3.0, "c": 4.0, "d": 5.0}, {"x": 2.0}],
+        [{"a": 2.0, "b": 3.0, "c": 4.0}, {"x": 2.0, "y": 1.0, "z": 1.0}],
+    ),
+    "an indicator matrix": (np.c_[INDICATOR, np.zeros(90, int)], [{1: 5}, {0: 2}, {1: 9}], None),
+}
+
+
+@pytest.mark.parametrize("case", ABSENT)
+def test_a_class_that_no_sample_has_weighs_nothing(case: str) -> None:
+    """As in scikit-learn's linear models: a fold of a cross-validation may lack a class."""
+    y, class_weight, present = ABSENT[case]
+    if present is None:
+        factors = np.prod([[w.get(k, 1) for k in y[:, c]] for c, w in enumerate(class_weight)], 0)
+    else:
+        factors = compute_sample_weight(present, y)
+    clf = build(class_weight=class_weight).fit(X, y)
+    np.testing.assert_array_equal(clf.coefs_[0], build().fit(X, y, factors).coefs_[0])
+
+
+def test_cross_validation_with_a_class_of_one_sample() -> None:
+    y = np.where(np.arange(90) == 3, "rare", NAMES)
+    weights = {"a": 1.0, "b": 2.0, "c": 3.0, "rare": 50.0}
+    for estimator in (build(class_weight=weights), LogisticRegression(class_weight=weights)):
+        scores = cross_val_score(estimator, X, y, cv=KFold(3, shuffle=True, random_state=0))
+        assert np.isfinite(scores).all()
+
+
+def test_balanced_several_labels_of_which_one_is_everywhere() -> None:
+    y = np.c_[INDICATOR, np.ones(90, int)]
+    clf = build(class_weight="balanced").fit(X, y)
+    expected = build().fit(X, y, compute_sample_weight("balanced", y))
+    np.testing.assert_array_equal(clf.coefs_[0], expected.coefs_[0])
+
+
+def test_classes_are_found_by_their_value() -> None:
+    digits, dates = np.array(["1", "2"])[np.arange(90) % 2], np.array(["2020", "2021"], "M8[ns]")
+    cases: list[tuple[np.ndarray, Any]] = [
+        (digits, {"1": 2.0, "2": 1.0}),  # scikit-learn looks for the number 1
+        (dates[np.arange(90) % 2], {np.datetime64("2020"): 2.0}),
+        ((np.arange(90) % 2).astype(float), {0: 2.0}),
+        ((np.arange(90) % 2 == 1), {0: 2.0}),
+    ]
+    for y, class_weight in cases:
+        clf = build(class_weight=class_weight).fit(X, y)
+        expected = build().fit(X, y, np.where(np.arange(90) % 2, 1.0, 2.0))
+        np.testing.assert_array_equal(clf.coefs_[0], expected.coefs_[0])
+
+
 def test_balanced_needs_all_the_data() -> None:
     with pytest.raises(ValueError, match="'balanced' is not supported for partial_fit"):
         build(class_weight="balanced").partial_fit(X, NAMES, classes=["a", "b", "c"])
@@ -61,6 +115,14 @@ def test_balanced_needs_all_the_data() -> None:
 WRONG: dict[str, tuple[np.ndarray, Any, str]] = {
     "a number": (NAMES, 2.0, "'class_weight' parameter of MLPClassifier must be"),
     "an unknown class": (NAMES, {"d": 2.0}, r"names \['d'\], not among the classes"),
+    "an unknown class beside known ones": (NAMES, {"a": 1, "d": 2.0}, r"names \['d'\], not among"),
+    "booleans for other numbers": (
+        np.arange(90) % 2 + 1,
+        {True: 3.0},
+        r"names \[True\], not among",
+    ),
+    "a class of two types": (NAMES, {"a": 1, 2: 2.0}, r"names \['a', 2\], not among"),
+    "a number for its string": (np.array(["1", "2"])[np.arange(90) % 2], {1: 2.0}, "not among"),
     "a dict for several labels": (SEVERAL, {"a": 2.0}, "list of 2 dicts"),
     "too short a list": (SEVERAL, [{"a": 2.0}], "list of 2 dicts"),
     "a dict for a matrix": (INDICATOR, {0: 2.0}, "list of dicts"),

@@ -1,11 +1,11 @@
 """X and y in every container and type, beside the plain arrays that they stand for."""
 
 import array
+import contextlib
 from collections import UserList, deque
 from decimal import Decimal
 from typing import Any
 
-import ml_dtypes
 import narwhals
 import numpy as np
 import pandas as pd
@@ -68,8 +68,6 @@ X_KINDS: dict[str, Any] = {
     "a memoryview": memoryview(X),
     "other byte order": X.astype(">f8"),
     "long double": X.astype(np.longdouble),
-    "bfloat16": X.astype(ml_dtypes.bfloat16),
-    "float8": X.astype(ml_dtypes.float8_e5m2),
     **{name: sparse.csr_array(X).asformat(name) for name in ("bsr", "coo", "csc", "dia", "lil")},
 }
 
@@ -114,8 +112,6 @@ Y_KINDS: dict[str, tuple[Any, np.ndarray]] = {
     "other byte order": (NUMBERS.astype(">i4"), NUMBERS.astype("i4")),
     "half precision": (NUMBERS.astype("f2"), NUMBERS.astype("f2")),
     "long double": (NUMBERS.astype(np.longdouble), NUMBERS * 1.0),
-    "bfloat16": (NUMBERS.astype(ml_dtypes.bfloat16), NUMBERS * 1.0),
-    "four bits": (NUMBERS.astype(ml_dtypes.int4), NUMBERS),
     "durations": (NUMBERS.astype("m8[h]"), NUMBERS.astype("m8[h]")),
     "one sparse column": (sparse.csr_array(BITS[:, None]), BITS),
 }
@@ -138,6 +134,23 @@ SEVERAL_KINDS: dict[str, tuple[Any, np.ndarray]] = {
     "a frame with two equal names": (pd.DataFrame(MIXED, columns=["a", "a"]), MIXED),
     "polars of two types": (pl.DataFrame({"a": NAMES, "b": BITS}), MIXED),
 }
+TARGETS = 2 * X[:, 0] - X[:, 3] + X[:, 5]
+TARGET_KINDS: dict[str, Any] = {
+    "a list": TARGETS.tolist(),
+    "a tuple": tuple(TARGETS.tolist()),
+    "objects": TARGETS.astype(object),
+    "Decimals": [Decimal(t) for t in TARGETS.tolist()],
+    "a series": pd.Series(TARGETS, index=np.arange(N) + 9),
+    "Float64": pd.Series(TARGETS, dtype="Float64"),
+    "a series of objects": pd.Series(TARGETS, dtype=object),
+    "a frame": pd.DataFrame({"y": TARGETS}),
+    "polars": pl.Series(TARGETS),
+    "polars' column": pl.DataFrame({"y": TARGETS}),
+    "narwhals": narwhals.from_native(pl.Series(TARGETS), series_only=True),
+    "array-like": ArrayLike(TARGETS),
+    "other byte order": TARGETS.astype(">f8"),
+    "long double": TARGETS.astype(np.longdouble),
+}
 INDICATOR = np.c_[NUMBERS > 0, BITS > 0].astype(int)
 INDICATOR_KINDS: dict[str, Any] = {
     "lists": INDICATOR.tolist(),
@@ -155,3 +168,22 @@ INDICATOR_KINDS: dict[str, Any] = {
         (INDICATOR.ravel(), np.tile([0, 1], N), np.arange(0, 2 * N + 1, 2))
     ),
 }
+
+with contextlib.suppress(ImportError):
+    import ml_dtypes
+
+    X_KINDS["bfloat16"] = X.astype(ml_dtypes.bfloat16)
+    X_KINDS["float8"] = X.astype(ml_dtypes.float8_e5m2)
+    Y_KINDS["bfloat16"] = NUMBERS.astype(ml_dtypes.bfloat16), NUMBERS * 1.0
+    Y_KINDS["four bits"] = NUMBERS.astype(ml_dtypes.int4), NUMBERS
+with contextlib.suppress(ImportError):
+    import pyarrow
+
+    X_KINDS["Arrow"] = pyarrow.table({name: FRAME[name].to_numpy() for name in FRAME})
+    X_KINDS["a batch of Arrow's"] = X_KINDS["Arrow"].to_batches()[0]
+    X_KINDS["narwhals of Arrow"] = narwhals.from_native(X_KINDS["Arrow"])
+    X_KINDS["a frame of Arrow's"] = X_KINDS["Arrow"].to_pandas(types_mapper=pd.ArrowDtype)
+    Y_KINDS["Arrow"] = pyarrow.chunked_array([BIG]), BIG
+    Y_KINDS["Arrow's dictionary"] = pyarrow.array(NAMES.tolist()).dictionary_encode(), NAMES
+    Y_KINDS["a series of Arrow's"] = pd.Series(BIG, dtype=pd.ArrowDtype(pyarrow.int64())), BIG
+    SEVERAL_KINDS["Arrow"] = pyarrow.table({"a": NAMES, "b": BITS}), MIXED

@@ -70,7 +70,7 @@ def as_scored(y: Any) -> Any:
     """Labels for scikit-learn's metrics; series and frames as they are, if these read them so."""
     labels = check_labels(as_labels(y))
     if (is_series(y) or is_frame(y)) and np.asarray(y).dtype == labels.dtype:
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError), np.errstate(invalid="ignore"):
             return y if type_of_target(y) == type_of_target(labels) else labels
     return labels
 

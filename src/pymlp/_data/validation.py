@@ -86,6 +86,8 @@ def _saying_what_is_allowed(X: Any = None) -> Iterator[None]:
             yield
     except OverflowError as error:
         raise ValueError(f"X and y must hold numbers within float64's range: {error}") from error
+    except Warning:
+        raise
     except Exception as error:  # also of whatever package's frames
         kind = ValueError if isinstance(error, ValueError) else TypeError
         column = None if _is_of_a_text(error, X) else _refused_column(X)

@@ -103,6 +103,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             the weights of the last finite epoch are kept.
         RuntimeWarning
             If the file of `resume` cannot be written amid the fit, which goes on.
+        UserWarning
+            If a regressor's targets are in the millions, which small steps do not reach.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
         return self._fit(Given(X, y, sample_weight), given_val, resume=resume)

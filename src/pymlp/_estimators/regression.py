@@ -15,9 +15,12 @@ from .._core import Loss
 from .._data.real_targets import RealTargets, as_numbers, checked_targets_of, n_targets_of
 from .._data.samples import Given
 from .._system.arrays import Array
+from .._system.messages import warn
 from .base import BaseMLP
 from .options import is_stochastic
 from .targets import TargetsMixin
+
+LARGE = 1e6  # mean absolute target from which on a fit warns
 
 
 class Regressor(TargetsMixin, BaseMLP):
@@ -120,6 +123,22 @@ class Regressor(TargetsMixin, BaseMLP):
 
     def _set_target(self, y: Array, classes: Any, *, incremental: bool) -> None:  # noqa: ARG002
         self._target = RealTargets.of(n_targets_of(y), self.loss, self.quantile)
+        if not incremental and not (self.warm_start and hasattr(self, "coefs_")):
+            self._warn_of_scale(y)
+
+    def _warn_of_scale(self, y: Array) -> None:
+        """Warn of targets that the solver's steps do not reach from outputs near 0."""
+        if self.solver == "lbfgs" or self._engine_loss().output != "identity":
+            return  # whose steps have any length, or multiply
+        with np.errstate(over="ignore"):
+            scale = np.abs(y, dtype=np.float64).mean(axis=0).max()
+        if scale >= LARGE:
+            warn(
+                f"y has values of about {scale:.2g}, which solver={self.solver!r} may not reach: "
+                "it moves the outputs, which begin near 0, by small steps. Scale y, for instance "
+                "by sklearn.compose.TransformedTargetRegressor(regressor, "
+                "transformer=StandardScaler())."
+            )
 
     def _engine_loss(self) -> Loss:
         return self._target.loss(delta=self.huber_delta)
