@@ -152,7 +152,7 @@ def _gelu(g: Graph, x: str) -> str:
 
 
 def _silu(g: Graph, x: str) -> str:
-    # not x * Sigmoid(x), which onnxruntime fuses into a node that it has not in float64 (until 1.26)
+    # not x * Sigmoid(x): onnxruntime 1.26 fuses it into a node that it lacks in float64
     return g.node("Div", x, g.node("Add", g.node("Exp", g.node("Neg", x)), 1))
 
 
