@@ -137,8 +137,13 @@ def test_a_fit_that_diverged_says_so_and_predicts_no_nan() -> None:
     with pytest.warns(ConvergenceWarning, match="diverged"):
         reg.fit((ROWS * 1e30).astype("float32"), TARGETS)
     assert all(np.isfinite(w).all() for w in reg.coefs_)
-    predicted = reg.predict((ROWS * 1e30).astype("float32"))
-    assert not np.isnan(predicted).any()  # infinite where they are beyond float32, as in NumPy
+    try:
+        predicted = reg.predict((ROWS * 1e30).astype("float32"))
+    except ValueError as error:  # infinities of both signs on the way, where there is no FMA
+        if "row 0 of X overflows float32" not in str(error):
+            raise
+    else:
+        assert not np.isnan(predicted).any()  # infinite where they are beyond float32, as in NumPy
 
 
 # --- a busy machine -------------------------------------------------------------------------------

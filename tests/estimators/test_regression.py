@@ -169,7 +169,7 @@ SCALER = "sklearn.compose.TransformedTargetRegressor"
 def test_targets_in_the_millions_are_warned_of_once(shift: float, dtype: str) -> None:
     y = (shift + 4e6 * X[:, 0]).astype(dtype)
     for targets in (y, np.c_[X[:, 0], y]):
-        for reg in (build(max_iter=1), MLPEnsembleRegressor(build(max_iter=1), n_members=2)):
+        for reg in (build(max_iter=1), MLPEnsembleRegressor(build(max_iter=1), n_estimators=2)):
             with pytest.warns(UserWarning, match="y has values of about") as caught:
                 reg.fit(X, targets, X_val=X, y_val=targets)
             ours = [str(w.message) for w in caught if "y has values of about" in str(w.message)]

@@ -53,7 +53,7 @@ def fitted(path: str, rows: Any, y: Any, *, scoring: Any, regressor: bool, folde
     """A model that has seen X and y on this path."""
     early = {"early_stopping": True, "validation_fraction": 0.25}
     ensemble = MLPEnsembleRegressor if regressor else MLPEnsembleClassifier
-    members = {"n_members": 2, "random_state": 0}
+    members = {"n_estimators": 2, "random_state": 0}
     paths: dict[str, Callable[[], Any]] = {
         "fit": lambda: build(regressor).fit(rows, y),
         "early stopping": lambda: build(regressor, **early).fit(rows, y),
@@ -207,7 +207,7 @@ def assert_columns_named(rows: Any, message: str) -> None:
         lambda: build().fit(rows, NAMES),
         lambda: build(True).fit(rows, TARGETS),
         lambda: build().partial_fit(rows, NAMES, classes=np.unique(NAMES)),
-        lambda: MLPEnsembleClassifier(build(), n_members=2).fit(rows, NAMES),
+        lambda: MLPEnsembleClassifier(build(), n_estimators=2).fit(rows, NAMES),
         lambda: build().fit(good, NAMES, X_val=rows, y_val=NAMES),
     ):
         with pytest.raises((TypeError, ValueError), match=f"X must hold numbers, unlike {message}"):

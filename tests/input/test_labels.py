@@ -122,7 +122,7 @@ def test_one_class_has_one_probability() -> None:
         assert clf.score(X, [one] * N) == 1
     several = build().fit(X, np.c_[NUMBERS, np.full(N, 7)])
     assert [p.shape for p in several.predict_proba(X)] == [(N, 3), (N, 1)]
-    ensemble = MLPEnsembleClassifier(build(), n_members=2).fit(X, ["only"] * N)
+    ensemble = MLPEnsembleClassifier(build(), n_estimators=2).fit(X, ["only"] * N)
     mean, std = ensemble.predict_proba(X, return_std=True)
     np.testing.assert_array_equal(mean, np.ones((N, 1)))
     np.testing.assert_array_equal(std, np.zeros((N, 1)))
@@ -213,7 +213,7 @@ def calls(clf: Any, y: Any, other: Any) -> list[Callable[[], Any]]:
         lambda: clf.partial_fit(X, other),
         lambda: build().fit(X, y, X_val=X, y_val=other),
         lambda: build().fit(X, both, X_val=X, y_val=one_other),
-        lambda: MLPEnsembleClassifier(build(), n_members=2).fit(X, y, X_val=X, y_val=other),
+        lambda: MLPEnsembleClassifier(build(), n_estimators=2).fit(X, y, X_val=X, y_val=other),
     ]
 
 
@@ -290,7 +290,7 @@ def test_labels_that_are_refused(case: str) -> None:
         lambda: build(solver="adam").partial_fit(X, y, classes=[0, 1]),
         lambda: build().fit(X, NUMBERS).score(X, y),
         lambda: build().fit(X, NUMBERS, X_val=X, y_val=y),
-        lambda: MLPEnsembleClassifier(build(), n_members=2).fit(X, y),
+        lambda: MLPEnsembleClassifier(build(), n_estimators=2).fit(X, y),
     ):
         with pytest.raises((TypeError, ValueError), match=f"(?s){message}"):
             call()

@@ -191,6 +191,7 @@ def test_numbers_beyond_float32_are_refused_there() -> None:
         MLPClassifier(precision="float32").fit(X, np.arange(10) % 2)
 
 
+@pytest.mark.filterwarnings("ignore:y has values of about")
 @pytest.mark.parametrize("name", ["y", "sample_weight", "y_val", "sample_weight_val"])
 def test_targets_and_weights_beyond_float32_are_refused_there(name: str) -> None:
     fine = np.linspace(0.5, 1, 10)

@@ -268,6 +268,7 @@ def test_messages_stand_above_it(terminal: Terminal, width: int) -> None:
     assert " epoch 3/50 " in line
 
 
+@pytest.mark.filterwarnings("ignore:y has values of about")
 def test_it_ends_with_an_error(terminal: Terminal) -> None:
     with pytest.raises(ValueError, match="non-finite"):
         MLPRegressor(solver="sgd", learning_rate_init=1e300, verbose=True).fit(X, 1e300 * X)

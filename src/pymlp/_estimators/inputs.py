@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
-from .._data.frames import rows_of
+from .._data.frames import native, rows_of
 from .._data.samples import Given, Samples
 from .._data.validation import arithmetic_type, checked_weight, converted, naming, validated
 from .._system.arrays import Array
@@ -58,7 +58,7 @@ class LabelledInput(FittedNetwork, ABC):
 
     def _set_features(self, given: Any, checked: Any) -> None:
         """Set what is known of the features of a first X."""
-        _check_feature_names(self, given, reset=True)
+        _check_feature_names(self, native(given), reset=True)
         self.n_features_in_ = checked.shape[1]
 
     # --- checks ----------------------------------------------------------------------------------

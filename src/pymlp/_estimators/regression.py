@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._core import Loss
 from .._data.real_targets import RealTargets, as_numbers, checked_targets_of, n_targets_of
-from .._data.samples import Given
+from .._data.samples import Given, Samples
 from .._system.arrays import Array
 from .._system.messages import warn
 from .base import BaseMLP
@@ -123,8 +123,14 @@ class Regressor(TargetsMixin, BaseMLP):
 
     def _set_target(self, y: Array, classes: Any, *, incremental: bool) -> None:  # noqa: ARG002
         self._target = RealTargets.of(n_targets_of(y), self.loss, self.quantile)
-        if not incremental and not (self.warm_start and hasattr(self, "coefs_")):
-            self._warn_of_scale(y)
+
+    def _training_set(
+        self, given: Given, types: list[Any], *, reset: bool, incremental: bool
+    ) -> tuple[Samples, Samples]:
+        trained, plain = super()._training_set(given, types, reset=reset, incremental=incremental)
+        if reset and not incremental:
+            self._warn_of_scale(plain.y)
+        return trained, plain
 
     def _warn_of_scale(self, y: Array) -> None:
         """Warn of targets that the solver's steps do not reach from outputs near 0."""
