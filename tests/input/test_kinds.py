@@ -192,8 +192,9 @@ def test_columns_without_numbers_are_named(case: str) -> None:
 def test_columns_of_other_frames_and_of_arrays_are_named() -> None:
     lists = pl.DataFrame({"a": NUMBERS, "b": [[1, 2]] * N})
     assert_columns_named(lists, r"column 'b' of type List\(Int64\)")
-    wide = pl.DataFrame({"a": NUMBERS, "b": NUMBERS}).cast({"b": pl.Int128})
-    assert_columns_named(wide, "column 'b' of type Int128: ")
+    if hasattr(pl, "Int128"):  # polars 1.18
+        wide = pl.DataFrame({"a": NUMBERS, "b": NUMBERS}).cast({"b": pl.Int128})
+        assert_columns_named(wide, "column 'b' of type Int128: ")
     strings = pl.DataFrame({"a": NUMBERS, "b": NAMES})
     assert_columns_named(strings, "column 'b' of type String with 'blue'")
     rows = np.c_[NUMBERS.astype(object), np.full(N, pd.Interval(0, 1))]
@@ -234,5 +235,7 @@ def test_missing_values_in_y_name_y(case: str, regressor: bool) -> None:
         lambda: build(regressor).fit(X, good).score(X, y),
         lambda: build(regressor).fit(X, good, X_val=X, y_val=y),
     ):
-        with pytest.raises(ValueError, match=r"\by\b.* contains (NaN|None)"):
+        # pandas before 2.1 keeps its own NA in an array of objects
+        words = r"\by\b.* (contains (NaN|None|<NA>)|not 'NAType')"
+        with pytest.raises((ValueError, TypeError), match=words):
             call()

@@ -277,9 +277,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
         sparse.csr_array((np.ones(2 * N), np.repeat(BITS, 2), np.arange(0, 2 * N + 1, 2))),
         "must be a label indicator matrix",
     ),
-    "a sparse vector": (sparse.coo_array(BITS), "must be a label indicator matrix"),
-    "integers of 128 bits": (pl.Series([1, 2] * (N // 2), dtype=pl.Int128), "no array of labels"),
+    # of which SciPy 1.13 says so itself
+    "a sparse vector": (sparse.coo_array(BITS), "must be a label indicator matrix|1d sparse array"),
 }
+if hasattr(pl, "Int128"):  # polars 1.18
+    wide = pl.Series([1, 2] * (N // 2), dtype=pl.Int128)
+    REFUSED["integers of 128 bits"] = (wide, "no array of labels")
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -54,7 +54,7 @@ X_KINDS: dict[str, Any] = {
     "objects": X.astype(object),
     "a frame": FRAME,
     "a frame of objects": FRAME.astype(object),
-    "a frame of Decimals": FRAME.map(Decimal),
+    "a frame of Decimals": FRAME.apply(lambda column: column.map(Decimal)),
     "a frame of Float64": FRAME.astype("Float64"),
     "a frame of categories": FRAME.astype("category"),
     "a frame of several types": FRAME.astype({"a": "Float64", "b": "int8", "c": object}),
