@@ -151,7 +151,7 @@ OTHER: dict[str, tuple[Any, Any]] = {
     "an integer modulo 2^8": (np.array([0, 44], "u1"), np.array([300])),
     "a negative one": (np.array([0, 2**64 - 1], "u8"), np.array([-1])),
     "the largest": (np.array([-1, 0]), np.array([2**64 - 1], "u8")),
-    "an hour of a day": (DATES[:3], DATES[:3].astype("M8[h]") + 1),
+    "an hour of a day": (DATES[:3], DATES[:3].astype("M8[h]") + np.timedelta64(1, "h")),
     "a date that nanoseconds do not reach": (
         np.array(["1677-09-22", "2246-05-04T01:16:18.871345152"], "M8[ns]"),
         np.array(["4000"], "M8[D]"),

@@ -197,7 +197,7 @@ def test_log_ticks_are_of_one_kind() -> None:
     assert labels_of(HistoryDisplay([2.0, 0.005]).plot().ax_) == {"1", "0.1", "0.01"}
     # less than a decade
     assert labels_of(GradientFlowDisplay({0: [0.2, 0.6]}).plot().ax_) >= {"0.2", "0.3", "0.6"}
-    assert labels_of(GradientFlowDisplay({0: [2e-7, 3e-6]}).plot().ax_) >= {"2e-07", "1e-06"}
+    assert labels_of(GradientFlowDisplay({0: [2e-7, 3e-6]}).plot().ax_) >= {"1e-06"}
 
 
 def test_epochs_are_integers_and_all_in_view() -> None:
