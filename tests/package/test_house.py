@@ -1,6 +1,7 @@
 """The house: rooms by subject, imports that run down, objects that are handed over."""
 
 import re
+from inspect import cleandoc
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_structure_is_read(tmp_path: Path) -> None:
 
 def entries(kind: type, section: str) -> dict[str, str]:
     """Entries of a section of a class's docstring, by name."""
-    text = re.sub(r"\n    ", "\n", kind.__doc__ or "")
+    text = cleandoc(kind.__doc__ or "")  # which Python does from 3.13 on
     body = re.search(rf"\n{section}\n-+\n(.*?)(?=\n\n\S[^\n]*\n-+\n|\Z)", text, re.S)
     assert body is not None
     found = re.findall(r"^(\S[^\n]*?) : (.*?)(?=^\S|\Z)", body.group(1), re.S | re.M)

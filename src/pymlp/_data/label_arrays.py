@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from numbers import Integral
 from typing import Any
 
@@ -163,12 +164,25 @@ def _may_be_equal(labels: Array, classes: Array) -> bool:
 
 def _cast(values: Array, dtype: Any) -> tuple[Array, Array]:
     """Values in another type, and which of them are the same in it."""
+    if dtype.kind in "mM":
+        cast = _in_unit(values, dtype)
+        return cast, _in_unit(cast, values.dtype) == values
     with np.errstate(over="ignore", invalid="ignore"):
         cast = values.astype(dtype)
-    if dtype.kind in "mM":
-        return cast, cast.astype(values.dtype) == values
     same = [a == b for a, b in zip(cast.tolist(), values.tolist(), strict=True)]
     return cast, np.array(same, bool)
+
+
+def _in_unit(dates: Array, dtype: Any) -> Array:
+    """Dates or durations in another unit; NaT where NumPy (from 2.5 on) finds that it overflows."""
+    try:
+        return dates.astype(dtype)
+    except OverflowError:
+        found = np.full(dates.shape, "NaT", dtype)
+        for k, date in enumerate(dates):
+            with suppress(OverflowError):
+                found[k] = date.astype(dtype)
+        return found
 
 
 # --- what is given -------------------------------------------------------------------------------
@@ -260,7 +274,7 @@ def _of_values(values: list[Any], name: str, text: type) -> Array:
 def _are_equal(array: Array, values: list[Any]) -> bool:
     """Tell whether numbers or dates are still what they were before they became an array."""
     if array.dtype.kind in "mM":
-        return all(a.astype(v.dtype) == v for a, v in zip(array, values, strict=True))
+        return all(_in_unit(a[None], v.dtype)[0] == v for a, v in zip(array, values, strict=True))
     if array.dtype.kind == "f":  # of integers, perhaps
         values = [v.item() if isinstance(v, np.generic) else v for v in values]
         return bool(array.tolist() == values)
