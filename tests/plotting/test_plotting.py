@@ -20,6 +20,7 @@ from pymlp import MLPClassifier
 from pymlp.plotting import BoundaryDisplay, GradientFlowDisplay, HistoryDisplay
 
 mpl.use("Agg")
+import matplotlib
 import matplotlib.pyplot as plt
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -197,7 +198,8 @@ def test_log_ticks_are_of_one_kind() -> None:
     assert labels_of(HistoryDisplay([2.0, 0.005]).plot().ax_) == {"1", "0.1", "0.01"}
     # less than a decade
     assert labels_of(GradientFlowDisplay({0: [0.2, 0.6]}).plot().ax_) >= {"0.2", "0.3", "0.6"}
-    assert labels_of(GradientFlowDisplay({0: [2e-7, 3e-6]}).plot().ax_) >= {"1e-06"}
+    shown = {"1e-06"} if matplotlib.__version__.startswith("3.8.") else {"2e-07", "1e-06"}
+    assert labels_of(GradientFlowDisplay({0: [2e-7, 3e-6]}).plot().ax_) >= shown
 
 
 def test_epochs_are_integers_and_all_in_view() -> None:
