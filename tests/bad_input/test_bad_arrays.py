@@ -237,7 +237,10 @@ BAD_LABELS: dict[str, tuple[Any, str]] = {
     "ragged": ([[1, 2]] * (N - 1) + [[1]], "multi-label|inhomogeneous|sequence"),
     "two columns with None": (np.array([["a", None]] * N, object), "contains None"),
     "two columns with NaN": (put(np.c_[LABELS, LABELS], NAN), "contains NaN"),
-    "categories with NA": (pd.Series(LABELS).astype("Int64").mask(LABELS > 1), "NaN|<NA>"),
+    "categories with NA": (
+        pd.Series(LABELS).astype("Int64").mask(LABELS > 1),
+        "<NA>" if pd.__version__.startswith("2.0.") else "NaN",
+    ),
     "words of pandas with NA": (pd.Series(["a", None] * (N // 2), dtype="string"), "NA"),
     "2^31 columns": (np.broadcast_to(np.int8(0), (N, 2**31)), "memory|allocate"),
 }
