@@ -82,8 +82,9 @@ def sure_and_unsure() -> tuple[Any, Any]:
 def test_the_spread_of_an_ensemble(precision: str) -> None:
     rows, labels = sure_and_unsure()
     params = SMALL | {"precision": precision, "max_iter": 100, "learning_rate_init": 0.1}
-    clf = MLPEnsembleClassifier(MLPClassifier(**params), n_estimators=3).fit(rows, labels)
-    reg = MLPEnsembleRegressor(MLPRegressor("poisson", **params), n_estimators=3)
+    three = {"n_estimators": 3, "random_state": 0}
+    clf = MLPEnsembleClassifier(MLPClassifier(**params), **three).fit(rows, labels)
+    reg = MLPEnsembleRegressor(MLPRegressor("poisson", **params), **three)
     reg.fit(rows, np.full(60, 1e-30))
     with raising():
         for mean, spread in (

@@ -15,10 +15,10 @@ from sklearn.utils import column_or_1d
 
 from .._core import Loss
 from .._system.arrays import Array, unwatched
+from .checks import converted
 from .frames import native, widened
 from .samples import Samples
 from .targets import Evaluator, Target
-from .validation import converted
 
 LOSSES = (
     "squared_error",

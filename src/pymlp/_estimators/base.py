@@ -20,7 +20,7 @@ from .._fit.lbfgs import run_lbfgs
 from .._fit.observer import Observer
 from .._fit.progress import Progress
 from .._fit.records import ATTRIBUTE_OF, ATTRIBUTES, Records
-from .._fit.scoring import Validation, hold_out, score_of
+from .._fit.validation import Validation, hold_out, score_of
 from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array

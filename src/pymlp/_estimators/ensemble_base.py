@@ -18,8 +18,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
+from .._data.checks import arithmetic_type, checked_weight, naming, validated
 from .._data.samples import Given
-from .._data.validation import arithmetic_type, checked_weight, naming, validated
 from .._system.arrays import Array, unwatched
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn

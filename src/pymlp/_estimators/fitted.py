@@ -13,8 +13,8 @@ from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _core
+from .._data.checks import validated
 from .._data.targets import Target
-from .._data.validation import validated
 from .._network.network import Network, loss_of_output
 from .._network.parameters import Parameters
 from .._network.summary import Summary, summarize

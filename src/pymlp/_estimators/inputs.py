@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_feature_names
 
+from .._data.checks import arithmetic_type, checked_weight, converted, naming, validated
 from .._data.frames import native, rows_of
 from .._data.samples import Given, Samples
-from .._data.validation import arithmetic_type, checked_weight, converted, naming, validated
 from .._system.arrays import Array
 from .fitted import FittedNetwork
 

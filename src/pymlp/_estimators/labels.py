@@ -12,10 +12,10 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .._data.checks import checked_y, weight_of_a_mean
 from .._data.label_arrays import as_labels
 from .._data.label_checks import check_labels
 from .._data.labels import Labels
-from .._data.validation import checked_y, weight_of_a_mean
 from .._system.arrays import Array, unwatched
 
 

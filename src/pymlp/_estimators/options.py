@@ -22,7 +22,7 @@ from sklearn.utils._param_validation import (
 
 from .._fit.optimizer import N_MOMENTS
 from .._fit.records import Goal
-from .._fit.scoring import scoring_column
+from .._fit.validation import scoring_column
 from .._network import initializers as _initializers
 from ..schedules import NAMED, Schedule
 

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._core import Loss
+from .._data.checks import arithmetic_type
 from .._data.samples import Given, Samples
-from .._data.validation import arithmetic_type
 from .._fit.engine import Engine
 from .._fit.optimizer import N_MOMENTS, Optimizer
 from .._fit.records import Records

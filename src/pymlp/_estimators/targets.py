@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._data.checks import checked_y, weight_of_a_mean
 from .._data.real_targets import RealTargets, as_numbers, checked_targets
-from .._data.validation import checked_y, weight_of_a_mean
 
 
 class TargetsMixin(RegressorMixin):

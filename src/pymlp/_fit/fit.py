@@ -15,7 +15,7 @@ from .._system.arrays import Array
 from .engine import Engine
 from .optimizer import N_MOMENTS
 from .records import Records
-from .scoring import Validation
+from .validation import Validation
 
 
 @dataclass(frozen=True)

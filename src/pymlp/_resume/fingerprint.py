@@ -13,7 +13,7 @@ import joblib  # scikit-learn requires it
 import numpy as np
 from scipy import sparse
 
-from .._data.validation import BLOCK_BYTES
+from .._data.checks import BLOCK_BYTES
 from .._fit.fit import Fit
 
 WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._data.checks import converted
 from .._data.labels import Indicator, Labels, MultiOutput
 from .._data.real_targets import RealTargets
 from .._data.targets import Target
-from .._data.validation import converted
 from .._network.network import Network
 from .._system.arrays import Array
 

@@ -13,8 +13,8 @@ from sklearn.utils import check_array, check_consistent_length, check_scalar, co
 from sklearn.utils._set_output import _get_adapter_from_container
 from sklearn.utils.validation import _get_feature_names, _num_features
 
+from .._data.checks import validated
 from .._data.labels import SingleLabel
-from .._data.validation import validated
 from .._estimators.base import BaseMLP
 from .._estimators.classifier import MLPClassifier
 from .._estimators.fitted import network_of, target_of
