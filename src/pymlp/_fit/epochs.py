@@ -44,6 +44,7 @@ def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
         row = _measured(fit, loss, accuracy)
         row |= {"learning_rate": rate, "seconds": time.perf_counter() - start}
         row |= fit.engine.monitored()
+        loss = np.float64(loss)  # scikit-learn's type: scripts call `loss_.round()`
         counted = {"loss": loss, "t": records.t + len(fit.rows)}
         if fit.engine.average is not None:
             counted["n_averaged"] = fit.engine.averaged_steps

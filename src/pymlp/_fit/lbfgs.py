@@ -80,7 +80,7 @@ def run_lbfgs(fit: Fit, observers: Sequence[Observer]) -> None:
         engine.assign(unpack(intermediate_result.x, engine.parameters))
         loss = float(intermediate_result.fun)
         metrics = fit.validation.metrics(engine, loss) if fit.validation else {}
-        records.count({"loss": loss, **metrics}, {"loss": loss})
+        records.count({"loss": loss, **metrics}, {"loss": np.float64(loss)})
         stopped = [observer.end_epoch(fit) for observer in observers]
         fit.has_ended = any(stopped)
         if fit.has_ended:
@@ -105,7 +105,7 @@ def run_lbfgs(fit: Fit, observers: Sequence[Observer]) -> None:
         )
     if not fit.has_ended and result.status != 0:
         warn(_not_converged(result, limits.max_iter), ConvergenceWarning)
-    records.loss = float(result.fun)
+    records.loss = np.float64(result.fun)
     if not np.isfinite(result.x).all() or not np.isfinite(records.loss):
         raise ValueError(NOT_FINITE)
     engine.assign(unpack(result.x, engine.parameters))

@@ -14,6 +14,7 @@ from .._system.arrays import Array
 COUNTS = ("n_iter_", "t_", "n_averaged_", "best_epoch_", "_no_improvement_count")
 MEASURES = ("loss_", "best_loss_", "best_validation_score_")
 LISTS = ("loss_curve_", "validation_scores_")
+LOSSES = ("loss_", "best_loss_")  # of scikit-learn's type, float64, as are the curve's
 ATTRIBUTES = {name: name.strip("_") for name in (*COUNTS, *MEASURES, *LISTS, "history_", "_goal")}
 ATTRIBUTE_OF = {f: name for name, f in ATTRIBUTES.items()}
 # those that are there, None or not, wherever a fit follows a goal
@@ -180,7 +181,9 @@ class Records:
             measure = decoded(value)
             if name not in MEASURES or not (measure is None or type(measure) is float):
                 raise ValueError(f"it measures {name!r}: {measure!r}")
-            values[name] = measure
+            values[name] = (
+                np.float64(measure) if name in LOSSES and measure is not None else measure
+            )
         needed = ["n_iter_", "t_"]
         if "goal" in data:
             column, sign = data["goal"]
@@ -198,6 +201,8 @@ class Records:
         for name in LISTS:
             if name in arrays:
                 values[name] = _list(arrays, name)
+        if "loss_curve_" in values:
+            values["loss_curve_"] = [*map(np.float64, values["loss_curve_"])]
         return cls.of_attributes(values)
 
 
