@@ -12,10 +12,11 @@ import pytest
 import sklearn
 from ensembles import LABELS, QUIET, WEIGHT, X, ensemble
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from pymlp._system import threads as _threads
 from pymlp._system.threads import one_blas_thread
 
 # Warnings
@@ -112,6 +113,7 @@ def test_an_error_in_a_member_ends_all() -> None:
 CTRL_C = """
 import os, signal, threading, warnings
 import numpy as np
+from pymlp._system import threads as _threads
 from pymlp._system.threads import one_blas_thread
 from pymlp import MLPClassifier, MLPEnsembleClassifier
 
@@ -213,6 +215,31 @@ def test_blas_has_its_threads_back() -> None:
     assert set(blas()) == {1}
     second.close()
     assert blas() == before
+
+
+@pytest.mark.parametrize("is_openblas", [True, False])
+def test_what_limits_blas(is_openblas: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenBLAS itself, without a look through all libraries; of others threadpoolctl knows."""
+    looks: list[str] = []
+
+    def pools() -> ThreadpoolController:
+        looks.append("through all libraries")
+        return ThreadpoolController()
+
+    def blas() -> list[int]:
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    before = blas()
+    found = {lib["internal_api"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+    monkeypatch.setattr(_threads, "_thread_pools", pools)
+    if not is_openblas:
+        monkeypatch.setattr(_threads, "_of_openblas", list)
+    elif found != {"openblas"}:
+        pytest.skip(f"BLAS is {found}")
+    with _threads.one_blas_thread:
+        assert set(blas()) == {1}
+    assert blas() == before
+    assert bool(looks) != is_openblas
 
 
 @QUIET

@@ -1,14 +1,17 @@
 """Fits side by side: their threads, their warnings and how they are stopped."""
 
+import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.linalg import _umath_linalg
+from scipy.linalg import cython_blas
 from sklearn import get_config, set_config
 from threadpoolctl import ThreadpoolController  # scikit-learn requires it
 
@@ -128,22 +131,55 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = Lock()
         self._users = 0
-        self._limit: Any = None
+        self._restore: list[Callable[[], Any]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             if self._users == 0:
-                self._limit = _thread_pools().limit(limits=1, user_api="blas")
+                self._restore = _limit_blas()
             self._users += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0:
-                self._limit.restore_original_limits()
+                for restore in self._restore:
+                    restore()
 
 
 one_blas_thread = _OneBlasThread()
+
+
+def _limit_blas() -> list[Callable[[], Any]]:
+    """Let BLAS work on one thread; returns what restores the number of before."""
+    functions = _of_openblas()
+    if not functions:
+        return [_thread_pools().limit(limits=1, user_api="blas").restore_original_limits]
+    restore: list[Callable[[], Any]] = [
+        partial(set_number, get_number()) for get_number, set_number in functions
+    ]
+    for _, set_number in functions:
+        set_number(1)
+    return restore
+
+
+@cache
+def _of_openblas() -> list[tuple[Callable[[], int], Callable[[int], None]]]:
+    """Find what gets and sets the number of threads of SciPy's BLAS and NumPy's, if OpenBLAS.
+
+    Without a look through all libraries, which would take longer than a small fit.
+    """
+    found = []
+    for extension in (cython_blas, _umath_linalg):
+        library = ctypes.CDLL(extension.__file__)  # symbols may be of what it is linked with
+        names = [
+            f"{p}openblas_{{}}_num_threads{s}" for p in ("", "scipy_") for s in ("", "64_", "_64")
+        ]
+        name = next((name for name in names if hasattr(library, name.format("get"))), None)
+        if name is None:
+            return []
+        found.append(tuple(getattr(library, name.format(verb)) for verb in ("get", "set")))
+    return found
 
 
 @cache
