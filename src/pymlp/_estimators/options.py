@@ -174,9 +174,14 @@ class EstimatorOptions(BaseEstimator):
             self._sound = values
 
     def _validate_params(self) -> None:
-        """Check each parameter; first that integers given for real numbers can be one."""
+        """Check each parameter; first what scikit-learn's check of numbers does not survive."""
         for name in self._parameter_constraints:
             value = getattr(self, name)
+            if isinstance(value, Real) and not isinstance(value, (int, float, np.number, np.bool_)):
+                raise ValueError(
+                    f"The '{name}' parameter of {type(self).__name__} must be a number of Python's "
+                    f"int or float, or of NumPy. Got {value!r} instead."
+                )
             if isinstance(value, int) and abs(value) > float_info.max and name not in COUNTS:
                 raise ValueError(
                     f"The '{name}' parameter of {type(self).__name__} must be a float, at most "
@@ -219,7 +224,7 @@ class EstimatorOptions(BaseEstimator):
             sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         except ValueError:  # ragged
             sizes = np.array([None])
-        if sizes.ndim != 1 or (sizes.size and not np.issubdtype(sizes.dtype, np.integer)):
+        if sizes.ndim != 1 or (sizes.size and sizes.dtype.kind not in "iu"):
             raise ValueError(
                 "hidden_layer_sizes must be an integer or a sequence of integers, "
                 f"got {self.hidden_layer_sizes!r}."
@@ -240,7 +245,7 @@ class EstimatorOptions(BaseEstimator):
                     f"Got {name!r} instead."
                 )
         _check_count("activation", len(names), n_hidden)
-        return [str(name) for name in names]
+        return [str.__str__(name) for name in names]  # of an enumeration's member not its name
 
     def _dropout_rates(self, n_hidden: int) -> list[float]:
         """Rate of each hidden layer."""

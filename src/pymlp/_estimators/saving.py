@@ -8,7 +8,9 @@ averages, the moments, the records of the epochs, and a few rows with the output
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from copy import copy
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -188,7 +190,7 @@ def _parameters(est: Any) -> dict[str, Any]:
 
 def _encoded_parameter(est: Any, name: str, value: Any) -> Any:
     try:
-        return encoded(value)
+        return encoded(_plain(value))
     except NotDataError as error:
         if name == "estimator__random_state":
             return None  # members have seeds of their own
@@ -197,6 +199,21 @@ def _encoded_parameter(est: Any, name: str, value: Any) -> Any:
             f"function or another object: {error}. Set another value first, by "
             f"set_params({name}=...); predictions do not depend on it."
         ) from error
+
+
+def _plain(value: Any) -> Any:
+    """What a parameter is to a fit, in types that files know: others are read as these."""
+    if isinstance(value, Real) and not isinstance(value, (Integral, np.bool_)):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _plain(weight) for key, weight in value.items()}
+    if type(value) is np.ndarray and value.dtype != np.longdouble:
+        return value
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):  # arrays, series
+        return _plain(np.asarray(value).tolist())
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return (tuple if isinstance(value, tuple) else list)(map(_plain, value))
+    return value
 
 
 def _of_data(member: Any, template: Any) -> Any:

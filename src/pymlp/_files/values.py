@@ -77,7 +77,8 @@ def encoded(value: Any, depth: int = 0, aside: dict[str, Array] | None = None) -
 
     if type(value) in (np.ndarray, np.datetime64, np.timedelta64):  # which are Integral as well
         return {"array": _encoded_array(np.asarray(value), inner)}
-    for kinds, plain in (((bool, np.bool_), bool), (str, str), (Integral, int)):
+    # str.__str__: of an enumeration's member the value, not the name
+    for kinds, plain in (((bool, np.bool_), bool), (str, str.__str__), (Integral, int)):
         if isinstance(value, kinds):
             return plain(value)
     if isinstance(value, Real):

@@ -179,7 +179,7 @@ class Optimizer:
         """
         data = _Data(
             self.solver,
-            encoded(list(self.rates)),
+            encoded([self.learning_rate_init, self.rates[1], float(self.power_t)]),
             self.learning_rate,
             self.epochs,
             self.steps,
