@@ -6,10 +6,10 @@ also tells skl2onnx of the estimators, if that is installed, as `register` does.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -117,17 +117,22 @@ def register() -> None:
     The arithmetic is of the input's type, as with skl2onnx's own converters: float64 for float64,
     otherwise float32. Outputs are those of `export`; a ZipMap is never made.
     """
-    from skl2onnx import update_registered_converter
+    from skl2onnx import update_registered_converter, update_registered_parser
+    from skl2onnx.common._registration import register_converter
 
-    from ._skl2onnx import convert, parse, set_types
+    from . import _skl2onnx as ours
 
-    for kind in ESTIMATORS:
+    for container, parser in ours.OWN_PARSERS.items():
+        update_registered_parser(container, parser)
+    options = ours.PIPELINE.get_allowed_options()
+    register_converter("SklearnPipeline", ours.convert_pipeline, overwrite=True, options=options)
+    for kind in (*ESTIMATORS, ours.HiddenLayer):
         update_registered_converter(
             kind,
             f"Pymlp{kind.__name__}",
-            set_types,
-            convert,
-            parser=parse,
+            ours.set_types,
+            ours.convert,
+            parser=ours.parse,
             # what skl2onnx asks of every classifier
             options={"zipmap": [False, True]} if hasattr(kind, "predict_proba") else None,
         )
@@ -201,5 +206,5 @@ def _declared(output: Output) -> Any:
     return helper.make_tensor_value_info(output.name, kind, ["n_samples", *output.shape])
 
 
-with contextlib.suppress(ImportError):  # nobody to tell
+if find_spec("skl2onnx") is not None:
     register()

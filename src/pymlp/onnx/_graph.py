@@ -189,19 +189,31 @@ OUTPUT_ACTIVATIONS: dict[str, Callable[[Graph, str], str]] = {
 # --- networks ------------------------------------------------------------------------------------
 
 
+def transform(graph: Graph, network: Network, x: str) -> list[Output]:
+    """Add what a network's last hidden layer puts out, as ``transform`` returns it."""
+    units = network.parameters().coefs[-1].shape[0]
+    return [Output("variable", graph.dtype, (units,), _hidden(graph, network, x))]
+
+
+def _hidden(graph: Graph, network: Network, x: str) -> str:
+    """Outputs of the last hidden layer."""
+    for k, activation in enumerate(network.activations):
+        x = ACTIVATIONS[activation](graph, _layer(graph, network, k, x))
+    return x
+
+
+def _layer(graph: Graph, network: Network, k: int, x: str) -> str:
+    parameters = network.parameters()
+    weights, biases = (
+        graph.constant(converted(getattr(parameters, name)[k], graph.dtype, f"{name}_"), name)
+        for name in ("coefs", "intercepts")
+    )
+    return graph.node("Gemm", x, weights, biases)
+
+
 def _outputs(graph: Graph, network: Network, x: str) -> list[str]:
     """Outputs of a network; several, (n_samples, n_classes) each, for labels of several classes."""
-    parameters = network.parameters()
-    layers = zip(parameters.coefs, parameters.intercepts, strict=True)
-    hidden = network.activations
-    for k, (coefs, intercepts) in enumerate(layers):
-        weights = graph.constant(converted(coefs, graph.dtype, "coefs_"), f"coefs_{k}")
-        biases = graph.constant(
-            converted(intercepts, graph.dtype, "intercepts_"), f"intercepts_{k}"
-        )
-        x = graph.node("Gemm", x, weights, biases)
-        if k < len(hidden):
-            x = ACTIVATIONS[hidden[k]](graph, x)
+    x = _layer(graph, network, len(network.activations), _hidden(graph, network, x))
     sizes = np.diff(network.groups)
     parts = [x]
     if len(sizes) > 1:

@@ -1,13 +1,21 @@
-"""skl2onnx's three functions for our estimators: outputs, their types, and the nodes."""
+"""What skl2onnx asks for: our estimators' outputs, their types and nodes; and where they transform.
+
+A network predicts, unless it stands where scikit-learn calls its ``transform``: amid a pipeline, in
+a union or over columns. skl2onnx does not tell these places from others, so the parsers of the
+three give it a `HiddenLayer` there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 from onnx.helper import np_dtype_to_tensor_dtype
+from skl2onnx._parse import sklearn_parsers_map
 from skl2onnx._supported_operators import sklearn_operator_name_map
+from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import (
     BooleanTensorType,
     DoubleTensorType,
@@ -16,10 +24,18 @@ from skl2onnx.common.data_types import (
     SequenceType,
     StringTensorType,
 )
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from .._estimators.fitted import predictor_of
+from .._estimators.classifier import MLPClassifier
+from .._estimators.fitted import network_of, predictor_of
+from .._estimators.regressor import MLPRegressor
 from .._system.arrays import Array
-from ._graph import Graph, Output, predict
+from ._graph import Graph, Output, predict, transform
 
 TYPES = {
     np.dtype(np.float32): FloatTensorType,
@@ -28,46 +44,188 @@ TYPES = {
     np.dtype(np.bool_): BooleanTensorType,
     np.dtype(object): StringTensorType,
 }
+OPSET_OF_NODES, OPSET_OF_LISTS = 11, 14  # the first ones that have what `_graph` adds
+
+
+class HiddenLayer(TransformerMixin, BaseEstimator):
+    """A fitted network as what transforms."""
+
+    def __init__(self, network: MLPClassifier | MLPRegressor) -> None:
+        self.network = network
+
+
+# --- skl2onnx's three functions for a model ------------------------------------------------------
 
 
 def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:  # noqa: ARG001
     """Declare what a model puts out."""
     operator = scope.declare_local_operator(sklearn_operator_name_map[type(model)], model)
     operator.inputs = inputs
-    for output in predict(_Nowhere(_arithmetic(inputs[0].type)), *predictor_of(model), "X"):
+    for output in _outputs(model, _Nowhere(_arithmetic(inputs)), "X"):
         operator.outputs.append(scope.declare_local_variable(output.name, _type(output, None)))
+    operator.is_within = False  # another model, whose converter declares what it asks of this one
     return operator.outputs
 
 
 def set_types(operator: Any) -> None:
-    """Set the outputs' types and shapes, now that those of the input are known."""
-    features = operator.inputs[0]
-    declared = predict(
-        _Nowhere(_arithmetic(features.type)), *predictor_of(operator.raw_operator), "X"
-    )
-    n_samples = features.get_first_dimension()
+    """Set the outputs' types and shapes, now that those of the inputs are known."""
+    _check_inputs(operator)
+    n_samples = operator.inputs[0].get_first_dimension()
+    declared = _asked(operator, _Nowhere(_arithmetic(operator.inputs)), "X")
     for variable, output in zip(operator.outputs, declared, strict=True):
         variable.type = _type(output, n_samples)
 
 
 def convert(scope: Any, operator: Any, container: Any) -> None:
     """Add a model's nodes."""
-    features = operator.inputs[0]
-    graph = _Container(_arithmetic(features.type), scope, container)
-    x = graph.node("Cast", features.full_name, to=np_dtype_to_tensor_dtype(graph.dtype))
-    outputs = predict(graph, *predictor_of(operator.raw_operator), x)
+    for other in scope.operators.values():
+        _check_parent(other.raw_operator, operator.raw_operator)
+    graph = _Container(_arithmetic(operator.inputs), scope, container)
+    kind = np_dtype_to_tensor_dtype(graph.dtype)
+    columns = [graph.node("Cast", part.full_name, to=kind) for part in operator.inputs]
+    x = columns[0] if len(columns) == 1 else graph.node("Concat", *columns, axis=1)
+    outputs = _asked(operator, graph, x)
+    needed = OPSET_OF_LISTS if any(output.is_list for output in outputs) else OPSET_OF_NODES
+    if container.target_opset < needed:
+        raise NotImplementedError(f"The model needs target_opset >= {needed}.")
     for variable, output in zip(operator.outputs, outputs, strict=True):
         graph.add_node("Identity", [output.value], [variable.full_name])
 
 
-def _arithmetic(kind: Any) -> Any:
-    return np.float64 if isinstance(kind, DoubleTensorType) else np.float32
+def _asked(operator: Any, graph: Graph, x: str) -> list[Output]:
+    """Outputs in the shape that whoever has declared them expects."""
+    outputs = _outputs(operator.raw_operator, graph, x)
+    last = outputs[-1]
+    if last.name == "scores" and last.shape == () and getattr(operator, "is_within", True):
+        score = graph.node("Reshape", last.value, np.array([-1, 1]))
+        both = graph.node("Concat", graph.node("Neg", score), score, axis=1)
+        outputs[-1] = Output("scores", graph.dtype, (2,), both)  # one a class, as of others
+    return outputs
+
+
+def _outputs(model: Any, graph: Graph, x: str) -> list[Output]:
+    if isinstance(model, HiddenLayer):
+        return transform(graph, network_of(model.network), x)
+    return predict(graph, *predictor_of(model), x)
+
+
+def _arithmetic(inputs: Any) -> Any:
+    is_double = any(isinstance(part.type, DoubleTensorType) for part in inputs)
+    return np.float64 if is_double else np.float32
 
 
 def _type(output: Output, n_samples: int | None) -> Any:
     shape = [n_samples, *(None if n < 0 else n for n in output.shape)]
     kind = TYPES[output.dtype](shape)
     return SequenceType(kind) if output.is_list else kind
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def _check_inputs(operator: Any) -> None:
+    """Check that the features are the fitted ones, in their order, as far as that is known."""
+    model = getattr(operator.raw_operator, "network", operator.raw_operator)
+    names = [part.raw_name for part in operator.inputs]
+    fitted = [*getattr(model, "feature_names_in_", names)]
+    if names != fitted and set(names) == set(fitted):
+        raise ValueError(f"X must have its features in the order of fit, {fitted}, not {names}.")
+    widths: list[Any] = [(part.type.shape or [None])[-1] for part in operator.inputs]
+    n_features = predictor_of(model)[0][0].parameters().coefs[0].shape[0]
+    if None not in widths and sum(widths) != n_features:
+        raise ValueError(
+            f"X has {sum(widths)} features, but {type(model).__name__} is expecting {n_features}."
+        )
+
+
+def _check_parent(other: Any, model: Any) -> None:
+    """Refuse to be converted within what skl2onnx computes otherwise than scikit-learn."""
+    reason = ""
+    if isinstance(other, TunedThresholdClassifierCV):
+        reason = "leaves out its threshold"
+    elif isinstance(other, CalibratedClassifierCV) and other.method == "isotonic":
+        reason = "makes steps of its isotonic function"
+    elif getattr(model, "out_activation_", "") == "identity" and hasattr(model, "classes_"):
+        if isinstance(other, BaggingClassifier):
+            reason = "miscounts the votes of classifiers without probabilities"
+        if isinstance(other, StackingClassifier) and model.n_outputs_ == 1:
+            reason = "makes two columns of the scores of two classes"
+    if reason:
+        raise NotImplementedError(f"{type(other).__name__} cannot be converted: skl2onnx {reason}.")
+
+
+# --- where a network transforms ------------------------------------------------------------------
+
+
+def parse_pipeline(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare a pipeline's operators."""
+    return PARSERS[Pipeline](scope, _predicting(model), inputs, custom_parsers=custom_parsers)
+
+
+def convert_pipeline(scope: Any, operator: Any, container: Any) -> None:
+    """Add the nodes of a pipeline within a model that has declared it."""
+    operator.raw_operator = last = _predicting(operator.raw_operator)
+    PIPELINE(scope, operator, container)
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    for declared in scope.operators.values():
+        if declared.raw_operator is last:
+            declared.is_within = True
+
+
+def parse_union(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare a union's operators."""
+    members = [(name, _transforming(member)) for name, member in model.transformer_list]
+    model = _with(model, "transformer_list", members)
+    return PARSERS[FeatureUnion](scope, model, inputs, custom_parsers=custom_parsers)
+
+
+def parse_columns(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare the operators over columns."""
+    members = [(name, _transforming(member), where) for name, member, where in model.transformers_]
+    model = _with(model, "transformers_", members)
+    return PARSERS[ColumnTransformer](scope, model, inputs, custom_parsers=custom_parsers)
+
+
+OWN_PARSERS = {
+    Pipeline: parse_pipeline,
+    FeatureUnion: parse_union,
+    ColumnTransformer: parse_columns,
+}
+# skl2onnx's
+PARSERS = {kind: sklearn_parsers_map[kind] for kind in OWN_PARSERS}
+PIPELINE = get_converter("SklearnPipeline")
+
+
+def _predicting(pipeline: Any) -> Any:
+    """A pipeline of which only the last step predicts."""
+    last = pipeline.steps[-1]
+    steps = [*((name, _transforming(step)) for name, step in pipeline.steps[:-1]), last]
+    return _with(pipeline, "steps", steps)
+
+
+def _transforming(model: Any) -> Any:
+    """The model, or what transforms as it does if a network is the one that does so."""
+    if type(model) in (MLPClassifier, MLPRegressor):
+        return HiddenLayer(model)
+    if isinstance(model, Pipeline):
+        return _with(model, "steps", [(name, _transforming(step)) for name, step in model.steps])
+    best = getattr(model, "best_estimator_", None)  # of a search
+    transforming = None if best is None else _transforming(best)
+    return model if transforming is best else transforming
+
+
+def _with(model: Any, name: str, members: list[Any]) -> Any:
+    """The model, or a copy with other members if they are others."""
+    before = getattr(model, name)
+    if all(new[1] is old[1] for new, old in zip(members, before, strict=True)):
+        return model
+    changed = copy(model)
+    setattr(changed, name, members)
+    return changed
+
+
+# --- graphs --------------------------------------------------------------------------------------
 
 
 class _Nowhere(Graph):
