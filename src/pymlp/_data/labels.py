@@ -146,6 +146,10 @@ class SingleLabel(Labels):
             )
         return positions(y, self.classes, name)
 
+    def absent(self, y: Any) -> list[Any]:
+        """Classes that y lacks and a score may need."""
+        return np.delete(self.classes, distinct(self.numbers(y))).tolist()
+
     def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:
         """Class numbers (n_samples,), or with two classes 0 and 1 as (n_samples, 1)."""
         numbers = self.numbers(y)

@@ -61,6 +61,10 @@ class Target(ABC):
     def to_data(self) -> dict[str, Any]:
         """What of it goes into a file, as JSON."""
 
+    def absent(self, y: Any) -> list[Any]:  # noqa: ARG002
+        """Classes that y lacks and a score may need."""
+        return []
+
     def strata(self, encoded: Array) -> Array | None:  # noqa: ARG002
         """Labels by which the validation split is stratified."""
         return None

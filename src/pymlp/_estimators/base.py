@@ -217,7 +217,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             samples = self._validation_set(given_val, self.coefs_[0].dtype)
             score = None
             if has_scorer:
-                score = score_of(self, self.scoring, self._asked(given_val, samples.weight))
+                asked = self._asked(given_val, samples.weight)
+                score = score_of(self, self.scoring, asked, self._target)
             return np.arange(n_samples), Validation(samples, self._target, score=score)
         if not self._stops_early():
             return np.arange(n_samples), None
@@ -227,7 +228,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         rows, held_out = hold_out(n_samples, weights, strata, fraction, self._random_state)
         score = None
         if has_scorer:  # only for it are rows copied
-            score = score_of(self, self.scoring, self._asked(given, plain.weight, held_out))
+            asked = self._asked(given, plain.weight, held_out)
+            score = score_of(self, self.scoring, asked, self._target)
         # weighed as a person would who scores these rows: without their classes' weights
         return rows, Validation(plain, self._target, held_out, score)
 

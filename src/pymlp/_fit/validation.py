@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,22 +125,56 @@ def scoring_column(scoring: Any) -> str:
     return f"val_{scoring}" if isinstance(scoring, str) else "val_score"
 
 
-def score_of(estimator: Any, scoring: Any, given: Given) -> Score:
+def score_of(estimator: Any, scoring: Any, given: Given, target: Target) -> Score:
     """Make up the question that a scorer answers of an estimator that is being fitted."""
+    absent = target.absent(given.y)
 
     def compute() -> float:
         scorer = check_scoring(estimator, scoring=scoring)
+        if absent:
+            scorer = _of_classes(scorer, estimator.classes_)
         weighs = given.weight is not None and _takes_weights(scorer)
         weight = {"sample_weight": given.weight} if weighs else {}
-        score = scorer(estimator, given.X, given.y, **weight)
         try:
-            return float(score)
+            score = scorer(estimator, given.X, given.y, **weight)
+        except ValueError as error:
+            if not absent:
+                raise
+            raise _has_no_value(scoring, absent, error) from error
+        try:
+            number = float(score)
         except (TypeError, ValueError):
             raise ValueError(
                 f"The callable 'scoring' must return a number. Got {score!r} instead."
             ) from None
+        if absent and math.isnan(number):
+            raise _has_no_value(scoring, absent, "it is not a number.")
+        return number
 
     return Score(scoring_column(scoring), compute)
+
+
+def _of_classes(scorer: Any, classes: Array) -> Any:
+    """A scorer of probabilities told of all classes, where its metric can be told."""
+    metric = getattr(scorer, "_score_func", None)
+    if (
+        metric is None
+        or getattr(scorer, "_response_method", None) != "predict_proba"
+        or "labels" not in inspect.signature(metric).parameters
+    ):
+        return scorer
+    known = copy(scorer)
+    known._kwargs = {"labels": classes} | scorer._kwargs
+    return known
+
+
+def _has_no_value(scoring: Any, absent: Sequence[Any], reason: Exception | str) -> ValueError:
+    classes = ", ".join(map(repr, absent))
+    return ValueError(
+        f"scoring={scoring!r} has no value on the validation set, which lacks the "
+        f"class{'es' if len(absent) > 1 else ''} {classes} (a set with rows of every class may be "
+        f"given as X_val, y_val): {reason}"
+    )
 
 
 def _takes_weights(scorer: Any) -> bool:
