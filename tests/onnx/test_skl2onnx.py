@@ -80,7 +80,7 @@ def either(est: Any, of_classifiers: Any, of_regressors: Any) -> Any:
 
 
 def end(est: Any) -> Any:
-    return either(est, LogisticRegression(), LinearRegression())
+    return either(est, LogisticRegression(solver="newton-cholesky"), LinearRegression())
 
 
 def bagged(est: Any) -> Any:
