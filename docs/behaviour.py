@@ -150,6 +150,18 @@ def weightless_batch(module: Any) -> str:
     return outcome(lambda: model.fit(X, Y, sample_weight=weights) and "trained on the others")
 
 
+def weightless_hold_out(module: Any) -> str:
+    weights = np.where(np.arange(60) < 6, 1.0, 0.0)
+
+    def fits() -> str:
+        for seed in range(20):  # some of which hold out six others
+            model = module.MLPRegressor(early_stopping=True, **FEW | {"random_state": seed})
+            model.fit(X, Y, sample_weight=weights)
+        return "another is drawn"
+
+    return outcome(fits)
+
+
 def negative_weight(module: Any) -> str:
     weights = np.where(np.arange(60) == 0, -1.0, 1.0)
     return outcome(lambda: module.MLPRegressor(**FEW).fit(X, Y, sample_weight=weights) and "taken")
@@ -160,6 +172,19 @@ def refused_call(module: Any) -> str:
     model.set_params(early_stopping=True, validation_fraction=0.01)  # less than a row a class
     outcome(lambda: model.fit(np.c_[X, X], LABELS))
     return {"ValueError": "model lost"}.get(outcome(lambda: model.predict(X)), "model kept")
+
+
+def warning_as_error(module: Any) -> str:
+    def weights(how: Any) -> Any:
+        model = module.MLPRegressor(early_stopping=True, **FEW | {"max_iter": 20})
+        model.set_params(learning_rate_init=0.5, n_iter_no_change=20)
+        with warnings.catch_warnings(), contextlib.suppress(UserWarning):
+            warnings.simplefilter(how)
+            model.fit(X, X[::-1, 2])  # nothing to learn, so the last epoch is hardly the best
+        return model.coefs_[0]
+
+    best = np.array_equal(weights("error"), weights("ignore"))
+    return f"the {'best' if best else 'last'} epoch's weights"
 
 
 def arrays_held(module: Any) -> str:
@@ -174,6 +199,10 @@ def size_of_a_pickle(module: Any) -> str:
     model = module.MLPRegressor(**FEW | {"hidden_layer_sizes": (200, 200)}).fit(X, Y)
     weights = sum(array.nbytes for array in model.coefs_ + model.intercepts_)
     return f"{len(pickle.dumps(model)) / weights:.1f} times the weights"
+
+
+def has_fit_transform(module: Any) -> str:
+    return "yes" if hasattr(module.MLPRegressor(), "fit_transform") else "no"
 
 
 def lines_an_epoch(module: Any) -> str:
@@ -203,6 +232,10 @@ DIFFERENCES: dict[str, tuple[Probe, str]] = {
         weightless_batch,
         "it has no gradient, so it moves nothing but what momentum does",
     ),
+    "held-out rows that all weigh 0": (
+        weightless_hold_out,
+        "such a set has no score, and bagging often draws one",
+    ),
     "negative sample weight": (
         negative_weight,
         "the loss has no minimum, and a mini-batch's weight may be 0 or less",
@@ -210,6 +243,10 @@ DIFFERENCES: dict[str, tuple[Probe, str]] = {
     "fitted model whose next `fit` is refused": (
         refused_call,
         "a typing error should not cost a model",
+    ),
+    "ConvergenceWarning raised as an error (`-W error`), early stopping": (
+        warning_as_error,
+        "warnings of a fit are held back until its model is kept",
     ),
     "`coefs_` that you hold, after `partial_fit`": (
         arrays_held,
@@ -219,6 +256,11 @@ DIFFERENCES: dict[str, tuple[Probe, str]] = {
         size_of_a_pickle,
         "the moments are needed only to continue training: they are kept after `partial_fit` "
         "and with `warm_start='full'`, otherwise a copy's `partial_fit` starts with fresh ones",
+    ),
+    "`hasattr(regressor, 'fit_transform')`": (
+        has_fit_transform,
+        "a network transforms, and scikit-learn's checks want both methods; a tool that guesses by "
+        "methods may take it for a transformer ([skl2onnx's tests](#onnx))",
     ),
     "`verbose=True` with early stopping": (
         lines_an_epoch,

@@ -8,42 +8,32 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from exported import (
+    LABELS,
+    NAMES,
+    NUMBERS,
+    TARGETS,
+    TOLERANCE,
+    TWO_LABELS,
+    TWO_NAMES,
+    X,
+    Y,
+    classifier,
+    regressor,
+    run,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 import pymlp
-from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor
 from pymlp._estimators.fitted import predictor_of, target_of
 from pymlp._estimators.options import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(90, 5))
-Y = 2 * X[:, 0] - X[:, 1] ** 2
-NUMBERS = np.digitize(Y, [-2, 0.5])
-NAMES = np.array(["low", "middle", "high"])[NUMBERS]
-TWO_LABELS = np.c_[Y > 0, X[:, 2] > 0].astype(int)
-TWO_NAMES = np.c_[NAMES, np.where(X[:, 2] > 0, "x", "y")]
-QUIET = {"max_iter": 3, "batch_size": 30, "random_state": 0}
-TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-
-
-def run(path: Path, rows: np.ndarray) -> dict[str, Any]:
-    """Outputs of a model by name; what onnxruntime warns of goes nowhere."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    (features,) = session.get_inputs()
-    return dict(zip(names, session.run(names, {features.name: rows}), strict=True))
 
 
 def assert_close(found: Any, expected: Any, tolerance: float) -> None:
@@ -84,14 +74,6 @@ def assert_exported(est: Any, folder: Path, rows: Any = X, precision: Any = None
         found = run(path, rows[:n])
         assert_same_predictions(est, found, rows[:n], TOLERANCE[dtype])
     return found
-
-
-def classifier(**params: Any) -> Any:
-    return MLPClassifier(**{"hidden_layer_sizes": (8,)} | QUIET | params)
-
-
-def regressor(**params: Any) -> Any:
-    return MLPRegressor(**{"hidden_layer_sizes": (8,)} | QUIET | params)
 
 
 # What a network computes
@@ -164,21 +146,6 @@ def assert_random_network_exported(seed: int, folder: Path) -> None:
 
 # What it is asked for
 
-LABELS: dict[str, Any] = {
-    "integers": NUMBERS * 10 - 7,
-    "unsigned bytes": NUMBERS.astype(np.uint8),
-    "two integers": (Y > 0) * 5,
-    "strings": NAMES,
-    "two strings": TWO_NAMES[:, 1],
-    "strings as objects": NAMES.astype(object),
-    "booleans": Y > 0,
-    "floats": NUMBERS.astype(float),
-    "one class": np.full(90, "only"),
-    "indicator matrix": TWO_LABELS,
-    "labels of several strings": TWO_NAMES,
-    "labels of several integers": np.c_[NUMBERS, NUMBERS % 2 + 3],
-}
-
 
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])
 @pytest.mark.parametrize("labels", LABELS)
@@ -192,16 +159,6 @@ def test_labels_of_different_types_become_strings(tmp_path: Path) -> None:
     found = run(tmp_path / "model.onnx", X)
     np.testing.assert_array_equal(found["label"], clf.predict(X).astype(str))
     assert_close(found["probabilities"], clf.predict_proba(X), 1e-12)
-
-
-TARGETS: dict[str, Any] = {
-    "one": (Y, {}),
-    "two": (np.c_[Y, X[:, 2]], {}),
-    "exp": (np.abs(Y), {"loss": "poisson"}),
-    "one quantile": (Y, {"loss": "pinball", "quantile": 0.3}),
-    "quantiles": (Y, {"loss": "pinball", "quantile": [0.1, 0.5, 0.9]}),
-    "quantiles of two": (np.c_[Y, X[:, 2]], {"loss": "pinball", "quantile": [0.1, 0.9]}),
-}
 
 
 @pytest.mark.parametrize("targets", TARGETS)
@@ -341,66 +298,3 @@ def test_importing_pymlp_imports_none_of_the_packages() -> None:
     )
     pytest.importorskip("skl2onnx")
     subprocess.run([sys.executable, "-c", source], check=True)
-
-
-# skl2onnx
-
-
-def converted(model: Any, folder: Path, dtype: str, **options: Any) -> dict[str, Any]:
-    skl2onnx = pytest.importorskip("skl2onnx")
-    rows = (3 * X + 1).astype(dtype)
-    path = folder / "model.onnx"
-    path.write_bytes(skl2onnx.to_onnx(model, rows[:1], **options).SerializeToString())
-    onnx.checker.check_model(path, full_check=True)
-    return run(path, rows)
-
-
-@pytest.mark.parametrize(("loss", "dtype"), [("log_loss", "float32"), ("hinge", "float64")])
-@pytest.mark.parametrize("labels", LABELS)
-def test_skl2onnx_converts_pipelines(labels: str, loss: str, dtype: str, tmp_path: Path) -> None:
-    activation = ["selu", "gelu", "mish"]
-    clf = classifier(loss=loss, activation=activation, hidden_layer_sizes=(8, 7, 6))
-    model = Pipeline([("scale", StandardScaler()), ("mlp", clf)]).fit(3 * X + 1, LABELS[labels])
-    rows = (3 * X + 1).astype(dtype)
-    found = converted(model, tmp_path, dtype)
-    predicted = model.predict(rows)
-    np.testing.assert_array_equal(found["label"], predicted)
-    method, name = (
-        ("decision_function", "scores") if loss == "hinge" else ("predict_proba", "probabilities")
-    )
-    expected = getattr(model, method)(rows)
-    parts = (
-        zip(found[name], expected, strict=True)
-        if isinstance(expected, list)
-        else [(found[name], expected)]
-    )
-    for a, b in parts:
-        assert a.dtype == dtype
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("targets", TARGETS)
-def test_skl2onnx_converts_regressors(targets: str, dtype: str, tmp_path: Path) -> None:
-    y, params = TARGETS[targets]
-    model = Pipeline([("scale", StandardScaler()), ("mlp", regressor(**params))])
-    model.fit(3 * X + 1, y)
-    predicted = model.predict((3 * X + 1).astype(dtype))
-    found = converted(model, tmp_path, dtype)["variable"]
-    assert found.dtype == dtype
-    np.testing.assert_allclose(found, predicted.reshape(found.shape), rtol=1e-5, atol=1e-5)
-
-
-def test_skl2onnx_inside_others(tmp_path: Path) -> None:
-    columns = ColumnTransformer([("scale", StandardScaler(), [0, 1, 2])], remainder="passthrough")
-    ensemble = MLPEnsembleClassifier(classifier(), n_estimators=2, random_state=0)
-    vote = VotingClassifier(
-        [("mlp", classifier()), ("linear", LogisticRegression()), ("all", ensemble)],
-        voting="soft",
-        flatten_transform=False,  # skl2onnx does not know the other
-    )
-    model = Pipeline([("columns", columns), ("vote", vote)]).fit(3 * X + 1, NUMBERS)
-    found = converted(model, tmp_path, "float32", options={"zipmap": False})
-    rows = (3 * X + 1).astype("f")
-    np.testing.assert_allclose(found["probabilities"], model.predict_proba(rows), atol=1e-5)
-    np.testing.assert_array_equal(found["label"], model.predict(rows))

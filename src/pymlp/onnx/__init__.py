@@ -115,7 +115,12 @@ def register() -> None:
     Notes
     -----
     The arithmetic is of the input's type, as with skl2onnx's own converters: float64 for float64,
-    otherwise float32. Outputs are those of `export`; a ZipMap is never made.
+    otherwise float32. Outputs are those of `export`; a ZipMap is never made. Within another model
+    scores of two classes are a column a class, ``-score`` and ``score``.
+
+    A network predicts, and transforms where scikit-learn calls ``transform``: amid a pipeline, in a
+    FeatureUnion, in a ColumnTransformer. A data frame's columns are an input each. Models that
+    skl2onnx computes otherwise than scikit-learn are a NotImplementedError that says why.
     """
     from skl2onnx import update_registered_converter, update_registered_parser
     from skl2onnx.common._registration import register_converter

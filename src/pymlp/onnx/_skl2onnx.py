@@ -23,15 +23,27 @@ from skl2onnx.common.data_types import (
     Int64TensorType,
     SequenceType,
     StringTensorType,
+    guess_tensor_type,
 )
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    BaggingRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from .._estimators.classifier import MLPClassifier
+from .._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .._estimators.fitted import network_of, predictor_of
 from .._estimators.regressor import MLPRegressor
 from .._system.arrays import Array
@@ -44,6 +56,8 @@ TYPES = {
     np.dtype(np.bool_): BooleanTensorType,
     np.dtype(object): StringTensorType,
 }
+OURS = (MLPClassifier, MLPRegressor, MLPEnsembleClassifier, MLPEnsembleRegressor)
+TRANSFORM_BY_MEMBERS = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
 OPSET_OF_NODES, OPSET_OF_LISTS = 11, 14  # the first ones that have what `_graph` adds
 
 
@@ -79,7 +93,7 @@ def set_types(operator: Any) -> None:
 def convert(scope: Any, operator: Any, container: Any) -> None:
     """Add a model's nodes."""
     for other in scope.operators.values():
-        _check_parent(other.raw_operator, operator.raw_operator)
+        _check_around(other.raw_operator, operator)
     graph = _Container(_arithmetic(operator.inputs), scope, container)
     kind = np_dtype_to_tensor_dtype(graph.dtype)
     columns = [graph.node("Cast", part.full_name, to=kind) for part in operator.inputs]
@@ -138,20 +152,44 @@ def _check_inputs(operator: Any) -> None:
         )
 
 
-def _check_parent(other: Any, model: Any) -> None:
-    """Refuse to be converted within what skl2onnx computes otherwise than scikit-learn."""
-    reason = ""
-    if isinstance(other, TunedThresholdClassifierCV):
-        reason = "leaves out its threshold"
-    elif isinstance(other, CalibratedClassifierCV) and other.method == "isotonic":
-        reason = "makes steps of its isotonic function"
-    elif getattr(model, "out_activation_", "") == "identity" and hasattr(model, "classes_"):
-        if isinstance(other, BaggingClassifier):
-            reason = "miscounts the votes of classifiers without probabilities"
-        if isinstance(other, StackingClassifier) and model.n_outputs_ == 1:
+def _check_around(other: Any, operator: Any) -> None:
+    """Refuse to be converted beside what skl2onnx computes otherwise than scikit-learn."""
+    kinds = {type(part.type) for part in operator.inputs}
+    output = _outputs(operator.raw_operator, _Nowhere(_arithmetic(operator.inputs)), "X")[-1]
+    is_score = output.name == "scores"
+    is_several = is_regressor(operator.raw_operator) and output.shape != (1,)
+    match other:
+        case TunedThresholdClassifierCV():
+            reason = "leaves out its threshold"
+        case CalibratedClassifierCV(method="isotonic"):
+            reason = "makes steps of its isotonic function"
+        case CalibratedClassifierCV() | OneVsOneClassifier() if (
+            isinstance(operator.raw_operator, HiddenLayer)
+            and isinstance(other.estimator, Pipeline)
+            and hasattr(other.estimator, "decision_function")
+        ):
+            reason = "takes a pipeline's probabilities for its scores"
+        case BaggingClassifier() | OneVsRestClassifier() | VotingClassifier(voting="soft") if (
+            is_score
+        ):
+            reason = "takes scores for probabilities"
+        case OneVsOneClassifier() if list(other.classes_) != [*range(len(other.classes_))]:
+            reason = "puts out the classes' numbers instead of the classes"
+        case StackingClassifier() if "predict" in other.stack_method_:
+            reason = "stacks probabilities instead of predictions"
+        case StackingClassifier() if (
+            len(other.classes_) == 2 and "decision_function" in other.stack_method_
+        ):
             reason = "makes two columns of the scores of two classes"
-    if reason:
-        raise NotImplementedError(f"{type(other).__name__} cannot be converted: skl2onnx {reason}.")
+        case StackingClassifier() | StackingRegressor() if Int64TensorType in kinds:
+            reason = "takes the integers of X for the type of predictions"
+        case AdaBoostClassifier() if DoubleTensorType in kinds:
+            reason = "mixes float32 with float64"
+        case BaggingRegressor() | MultiOutputRegressor() | VotingRegressor() if is_several:
+            reason = "takes several outputs for several samples"
+        case _:
+            return
+    raise NotImplementedError(f"{type(other).__name__} cannot be converted: skl2onnx {reason}.")
 
 
 # --- where a network transforms ------------------------------------------------------------------
@@ -159,15 +197,22 @@ def _check_parent(other: Any, model: Any) -> None:
 
 def parse_pipeline(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
     """Declare a pipeline's operators."""
+    last = model.steps[-1][1]
+    if is_classifier(last) and not {id(last), type(last)} & set(scope.options or ()):
+        scope.add_options(id(last), scope.get_options(model, {"zipmap": True}))  # not of a copy
     return PARSERS[Pipeline](scope, _predicting(model), inputs, custom_parsers=custom_parsers)
 
 
 def convert_pipeline(scope: Any, operator: Any, container: Any) -> None:
     """Add the nodes of a pipeline within a model that has declared it."""
     operator.raw_operator = last = _predicting(operator.raw_operator)
-    PIPELINE(scope, operator, container)
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
+    operator.outputs[-1].type = guess_tensor_type(operator.inputs[0].type)  # of integers float32
+    if isinstance(last, (MLPClassifier, MLPEnsembleClassifier)):
+        label = _outputs(last, _Nowhere(_arithmetic(operator.inputs)), "X")[0]
+        operator.outputs[0].type = _type(label, None)
+    PIPELINE(scope, operator, container)
     for declared in scope.operators.values():
         if declared.raw_operator is last:
             declared.is_within = True
@@ -210,6 +255,12 @@ def _transforming(model: Any) -> Any:
         return HiddenLayer(model)
     if isinstance(model, Pipeline):
         return _with(model, "steps", [(name, _transforming(step)) for name, step in model.steps])
+    if isinstance(model, TRANSFORM_BY_MEMBERS) and any(
+        isinstance(p, OURS) for p in model.get_params().values()
+    ):
+        raise NotImplementedError(
+            f"{type(model).__name__} cannot be converted where it transforms: skl2onnx predicts."
+        )
     best = getattr(model, "best_estimator_", None)  # of a search
     transforming = None if best is None else _transforming(best)
     return model if transforming is best else transforming
