@@ -1,5 +1,7 @@
 """A fit and its epochs as the tasks of which scikit-learn's callbacks hear."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.callback import ProgressBar
@@ -8,6 +10,7 @@ from .._data.samples import Given
 from .._fit.fit import Fit
 from .._fit.observer import Observer
 from .._system.arrays import Array
+from .._system.messages import raise_first
 
 EPOCH = "epoch"  # the task's name; with lbfgs an iteration
 # what scikit-learn keeps on the estimator during a fit, and tears down by
@@ -63,11 +66,12 @@ class Tasks(Observer):
         epoch, self._epoch = self._epoch, None
         return bool(self._tell(epoch.call_on_fit_task_end))
 
-    def stateful_callbacks(self) -> list[Any]:
-        """The fit's own copies of the callbacks that a checkpoint stores: not scikit-learn's."""
+    def copies_of_callbacks(self) -> list[Any]:
+        """The fit's own copies of the callbacks that are pymlp's, not scikit-learn's."""
+        if self._fit is None:
+            return []
         est = self._arguments["estimator"]
-        found = getattr(est, "_skl_callbacks", [])
-        return [callback.of_fit(est) for callback in found if hasattr(callback, "of_fit")]
+        return [c.of_fit(est) for c in est._skl_callbacks if hasattr(c, "of_fit")]
 
     def _tell(self, hook: Any) -> Any:
         return hook(**self._arguments, reconstruction_attributes=self._fitted_attributes)
@@ -75,6 +79,23 @@ class Tasks(Observer):
     def _fitted_attributes(self) -> dict[str, list[Array]]:
         """Copy the weights, for a callback that asks for an estimator to keep."""
         return copied_weights(self._arguments["estimator"])
+
+
+@contextmanager
+def tearing_down(est: Any) -> Iterator[None]:
+    """Tear down the callbacks that were set up, each of them, whatever the others raise."""
+    try:
+        yield
+    finally:
+        errors = []
+        for callback in getattr(est, DURING_FIT[1], []):
+            try:
+                callback.teardown(estimator=est, context=getattr(est, DURING_FIT[0]))
+            except BaseException as error:
+                errors.append(error)
+        for name in DURING_FIT:
+            vars(est).pop(name, None)
+        raise_first(errors)
 
 
 def copied_weights(est: Any) -> dict[str, list[Array]]:
