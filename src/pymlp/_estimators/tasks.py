@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.callback import ProgressBar
 
+from .._core import StopFlag
 from .._data.samples import Given
 from .._fit.fit import Fit
 from .._fit.observer import Observer
@@ -51,7 +52,8 @@ class Tasks(Observer):
     def end_fit(self) -> None:
         """Tell that the estimator is fitted; it is still the callbacks' to change."""
         if self._fit is not None:
-            self._tell(self._fit.call_on_fit_task_end)
+            with StopFlag():  # nobody's: what has stopped the training does not stop what follows
+                self._tell(self._fit.call_on_fit_task_end)
 
     def begin_epoch(self, fit: Fit) -> None:  # noqa: ARG002
         """Tell that an epoch begins, unless that has been told."""
