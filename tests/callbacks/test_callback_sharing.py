@@ -97,7 +97,9 @@ def test_a_fits_state_is_not_pickled() -> None:
 class Counter(Callback):
     """Somebody's own; its constructor calls none of ours."""
 
-    def __init__(self, at: int, raises: type[BaseException] = StopIteration) -> None:
+    def __init__(
+        self, at: int, raises: type[BaseException] | BaseException = StopIteration
+    ) -> None:
         self.at, self.raises = at, raises
         self.closed: list[int] = []
 
@@ -154,6 +156,38 @@ def test_an_error_at_the_end_leaves_the_callbacks_as_they_were(kind: type[Callba
         small().set_callbacks(*[callback] * (kind is FailsAtTheEnd), fails).fit(X, y)
     assert (callback.get_params(), callback._results()) == (stopping().get_params(), {})
     assert vars(fails) == {"_fits": {}}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("cannot close"), KeyboardInterrupt("Ctrl-C")])
+@pytest.mark.parametrize("at", [0, 1])
+def test_where_one_callback_does_not_close_the_others_do(at: int, error: BaseException) -> None:
+    class Failing(Callback):
+        def close(self) -> None:
+            raise error
+
+    callback, counter = stopping(), Counter(1)
+    callbacks = [callback, counter]
+    callbacks.insert(at, Failing())
+    with pytest.raises(type(error), match=str(error)):
+        small().set_callbacks(*callbacks).fit(X, y)
+    assert (callback._results(), counter.closed) == ({}, [1])
+    assert [one._fits for one in callbacks] == [{}, {}, {}]
+
+
+def test_what_several_callbacks_raise_when_they_are_closed_is_told() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        small().set_callbacks(FailsToClose(), FailsToClose()).fit(X, y)
+    assert caught.value.__notes__ == ["RuntimeError: "]
+
+
+def test_a_fit_that_raises_the_error_being_handled_is_a_failed_one() -> None:
+    callback = stopping()
+    try:
+        raise KeyError("known")
+    except KeyError as known:
+        with pytest.raises(KeyError, match="known"):
+            small().set_callbacks(callback, Counter(2, known)).fit(X, y)
+    assert callback._results() == {}
 
 
 def test_a_fit_amid_the_handling_of_an_error_is_no_failed_one() -> None:

@@ -119,6 +119,19 @@ def test_file_systems_that_do_not_sync_folders(path: Path, monkeypatch: pytest.M
     assert holds(path, NEW)
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_file_systems_without_permissions(
+    number: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    NEW.save(path)
+    assert holds(path, NEW)
+    assert os.listdir(path.parent) == ["model"]
+
+
 def saves_for_ever(path: Path) -> NoReturn:
     while True:
         NEW.save(path)

@@ -31,6 +31,7 @@ from scipy import sparse
 import pymlp
 from pymlp import MLPClassifier, MLPEnsembleClassifier
 from pymlp._data.label_arrays import as_labels, distinct, positions
+from pymlp._system import memory
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -348,6 +349,21 @@ def test_labels_of_very_different_lengths_are_saved(
     wide = build(max_iter=3).fit(X, np.array(y))
     wide.save(tmp_path / "model")
     assert pymlp.load(tmp_path / "model").predict(X).tolist() == wide.predict(X).tolist()
+
+
+@pytest.mark.parametrize("n_labels", [1, 2])
+def test_labels_as_wide_as_the_longest_that_do_not_fit_into_memory(
+    n_labels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y = np.array(["a", "x" * 1000])[NUMBERS % 2]
+    clf = build(max_iter=3).fit(X, y if n_labels == 1 else np.stack([y, y], axis=1))
+    monkeypatch.setattr(memory, "available_memory", lambda: 2.0**26)
+    many, n = np.zeros((20_000, X.shape[1])), 20_000 * n_labels
+    with pytest.raises(MemoryError, match=f"strings for predictions, {n} of 1000 characters each"):
+        clf.predict(many)
+    assert clf.predict(X).dtype == y.dtype
+    with pytest.raises(MemoryError, match=r"strings for y.*, 20000 of 1000 characters each"):
+        clf.fit(many, ["a", "x" * 1000] * 10_000)
 
 
 def test_weights_of_classes_are_saved_by_their_labels(tmp_path: Path) -> None:

@@ -219,6 +219,34 @@ def test_an_interrupt_of_the_last_line_shown_keeps_the_model(
     check_records(clf, len(X))
 
 
+class FitsAndPredicts(Callback):
+    """In a member's first epoch; predicts when it is fitted. Ctrl-C comes after the second's."""
+
+    heard: list[int] = []  # noqa: RUF012
+
+    def on_epoch_end(self, estimator: Any) -> None:
+        if estimator.n_iter_ == 1:
+            MLPClassifier((3,), max_iter=1).set_callbacks(Callback()).fit(X, LABELS)
+            FitsAndPredicts.heard.append(0)
+            if len(FitsAndPredicts.heard) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def on_fit_end(self, estimator: Any) -> None:
+        FitsAndPredicts.heard.append(len(estimator.predict(X)))
+
+
+@pytest.mark.filterwarnings("ignore:2 of 2 members")
+def test_callbacks_of_an_interrupted_ensemble_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FitsAndPredicts, "heard", [])
+    member = MLPClassifier((5,), max_iter=300_000, n_iter_no_change=np.inf)
+    member.set_callbacks(FitsAndPredicts())
+    clf = pymlp.MLPEnsembleClassifier(member, n_estimators=2, n_threads=2, random_state=0)
+    with pytest.warns(UserWarning, match="interrupted by user: 2 of 2 members are kept"):
+        clf.fit(X, LABELS)
+    assert FitsAndPredicts.heard == [0, 0, 200, 200]
+    assert clf.predict(X).shape == (200,)
+
+
 def interrupted_at(at: int, function: Callable[[], Any]) -> int:
     """Raise KeyboardInterrupt at a line of pymlp; returns how many there were."""
     lines = 0

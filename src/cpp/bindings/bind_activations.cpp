@@ -91,7 +91,7 @@ py::tuple drop(const std::string& isa, const Array<T>& x, const Array<T>& slope,
 }
 
 template <class T>
-void bind(py::module_& m) {
+void bind_activations(py::module_& m) {
     using py::arg;
     m.def("activate", &activate<T>, arg("isa"), arg("activation"), raw("z"));
     m.def("activate_with_slope", &activate_with_slope<T>, arg("isa"), arg("activation"), raw("z"));
@@ -105,6 +105,6 @@ void bind(py::module_& m) {
 }  // namespace pymlp
 
 void bind_activations(pybind11::module_& m) {
-    pymlp::bind<float>(m);
-    pymlp::bind<double>(m);
+    pymlp::bind_activations<float>(m);
+    pymlp::bind_activations<double>(m);
 }

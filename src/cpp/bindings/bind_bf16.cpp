@@ -79,7 +79,8 @@ Floats transpose_pairs(const std::string& isa, const Floats& x) {
 }
 
 // a @ w + bias; or, given no bias, a @ w.T through transposed panels
-Floats gemm(const std::string& isa, const Floats& a, const Floats& w, const std::optional<Floats>& bias) {
+Floats pair_gemm(const std::string& isa, const Floats& a, const Floats& w,
+                 const std::optional<Floats>& bias) {
     expect_matrices({&a, &w});
     const bool transposed = !bias;
     const Index depth = w.shape(transposed ? 1 : 0), columns = w.shape(transposed ? 0 : 1);
@@ -118,7 +119,7 @@ Floats gemm(const std::string& isa, const Floats& a, const Floats& w, const std:
 }
 
 // x.T @ dz
-Floats gradient(const std::string& isa, const Floats& x, const Floats& dz) {
+Floats pair_gradient(const std::string& isa, const Floats& x, const Floats& dz) {
     expect_matrices({&x, &dz});
     expect_shape(dz, "dz", {x.shape(0), dz.shape(1)});
     const Isa k(isa);
@@ -151,6 +152,6 @@ void bind_bf16(pybind11::module_& m) {
     m.def("bf16_pair_columns", &pair_columns, py::arg("isa"), raw("x"));
     m.def("bf16_pair_rows", &pair_rows, py::arg("isa"), raw("x"));
     m.def("bf16_transpose_pairs", &transpose_pairs, py::arg("isa"), raw("x"));
-    m.def("bf16_gemm", &gemm, py::arg("isa"), raw("a"), raw("w"), raw("bias"));
-    m.def("bf16_gradient", &gradient, py::arg("isa"), raw("x"), raw("dz"));
+    m.def("bf16_gemm", &pair_gemm, py::arg("isa"), raw("a"), raw("w"), raw("bias"));
+    m.def("bf16_gradient", &pair_gradient, py::arg("isa"), raw("x"), raw("dz"));
 }

@@ -28,5 +28,5 @@ void bind_interrupts(pybind11::module_& m) {
         .def(py::init<>())
         .def("set", &StopFlag::set)
         .def("__enter__", &StopFlag::watch)
-        .def("__exit__", [](const StopFlag&, const py::args&) { StopFlag::watch_none(); });
+        .def("__exit__", [](const StopFlag&, const py::args&) { StopFlag::unwatch(); });
 }

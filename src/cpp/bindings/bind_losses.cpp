@@ -64,7 +64,7 @@ Array<T> output(const std::string& isa, const std::string& name, const Array<T>&
 }
 
 template <class T>
-void bind(py::module_& m) {
+void bind_losses(py::module_& m) {
     m.def("loss", &loss<T>, py::arg("isa"), py::arg("loss"), raw("z"), py::arg("y"), raw("sample_weight"));
     m.def("output", &output<T>, py::arg("isa"), py::arg("output"), raw("z"),
           py::arg("groups") = std::vector<Index>{});
@@ -74,6 +74,6 @@ void bind(py::module_& m) {
 }  // namespace pymlp
 
 void bind_losses(pybind11::module_& m) {
-    pymlp::bind<float>(m);
-    pymlp::bind<double>(m);
+    pymlp::bind_losses<float>(m);
+    pymlp::bind_losses<double>(m);
 }

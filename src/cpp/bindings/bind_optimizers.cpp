@@ -123,7 +123,7 @@ py::tuple apply(const std::string& isa, const Array<T>& gradient, const Array<T>
 }
 
 template <class T>
-void bind(py::module_& m) {
+void bind_optimizers(py::module_& m) {
     m.def("update", &update<T>, py::arg("isa"), raw("x"), raw("dz"), raw("state"), raw("bias_state"),
           py::arg("sparse"));
     m.def("apply", &apply<T>, py::arg("isa"), raw("gradient"), raw("bias_gradient"), raw("state"),
@@ -134,6 +134,6 @@ void bind(py::module_& m) {
 }  // namespace pymlp
 
 void bind_optimizers(pybind11::module_& m) {
-    pymlp::bind<float>(m);
-    pymlp::bind<double>(m);
+    pymlp::bind_optimizers<float>(m);
+    pymlp::bind_optimizers<double>(m);
 }

@@ -116,7 +116,7 @@ Array<T> transpose(const std::string& isa, const Array<T>& w) {
 }
 
 template <class T>
-void bind(py::module_& m) {
+void bind_products(py::module_& m) {
     m.def("gemm", &gemm<T>, py::arg("isa"), raw("a"), raw("w"), raw("bias"), py::kw_only(),
           py::arg("sparse") = false);
     m.def("gradient", &gradient<T>, py::arg("isa"), raw("x"), raw("dz"), py::arg("sparse"), py::arg("start"));
@@ -128,6 +128,6 @@ void bind(py::module_& m) {
 }  // namespace pymlp
 
 void bind_products(pybind11::module_& m) {
-    pymlp::bind<float>(m);
-    pymlp::bind<double>(m);
+    pymlp::bind_products<float>(m);
+    pymlp::bind_products<double>(m);
 }

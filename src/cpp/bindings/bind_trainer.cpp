@@ -52,8 +52,8 @@ py::tuple evaluate_arrays(Trainer<Operand>& trainer, const py::object& x, const 
 }
 
 template <class Operand>
-Array<Sum<Operand>> predict_rows(Trainer<Operand>& trainer, const py::object& x, const Order& order,
-                                 int n_threads) {
+Array<Sum<Operand>> predict_arrays(Trainer<Operand>& trainer, const py::object& x, const Order& order,
+                                   int n_threads) {
     const RowsOf<Sum<Operand>> rows(x, trainer.network().n_features());
     Dataset<Sum<Operand>> data = rows.dataset();
     data.n = n_samples(order, rows.n());
@@ -135,7 +135,7 @@ void take(Trainer<Operand>& trainer, const std::string& part, const Arrays<Opera
 }
 
 template <class Operand>
-void bind(py::module_& m, const char* name) {
+void bind_trainer(py::module_& m, const char* name) {
     const auto part = py::arg("part");
     const auto coefs = py::arg("coefs").noconvert(), intercepts = py::arg("intercepts").noconvert();
     const auto sample_weight = py::arg("sample_weight").noconvert(), order = py::arg("order").noconvert();
@@ -155,14 +155,14 @@ void bind(py::module_& m, const char* name) {
              py::arg("n_threads"))
         .def("gradient", &gradient<Operand>, py::arg("X"), py::arg("y"), sample_weight, coefs, intercepts)
         .def("is_finite", [](Trainer<Operand>& t) { return t.network().finite(); })
-        .def("predict", &predict_rows<Operand>, py::arg("X"), order, py::arg("n_threads"));
+        .def("predict", &predict_arrays<Operand>, py::arg("X"), order, py::arg("n_threads"));
 }
 
 }  // namespace
 }  // namespace pymlp
 
 void bind_trainer(pybind11::module_& m) {
-    pymlp::bind<float>(m, "Trainer32");
-    pymlp::bind<double>(m, "Trainer64");
-    pymlp::bind<pymlp::Bf16Pair>(m, "TrainerBf16");
+    pymlp::bind_trainer<float>(m, "Trainer32");
+    pymlp::bind_trainer<double>(m, "Trainer64");
+    pymlp::bind_trainer<pymlp::Bf16Pair>(m, "TrainerBf16");
 }

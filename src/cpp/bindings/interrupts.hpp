@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <atomic>
+#include <vector>
 
 #include "bindings/gil.hpp"
 #include "threads/interrupts.hpp"
@@ -18,16 +19,18 @@ class StopFlag {
   public:
     void set() { set_ = true; }
     bool is_set() const { return set_; }
-    void watch() const { watched() = this; }
-    static void watch_none() { watched() = nullptr; }
+    // Of several only the last that this thread has begun to watch counts.
+    void watch() const { watched().push_back(this); }
+    static void unwatch() { watched().pop_back(); }
 
     // This thread's.
-    static const StopFlag*& watched() {
-        static thread_local const StopFlag* flag = nullptr;
-        return flag;
-    }
+    static const StopFlag* last_watched() { return watched().empty() ? nullptr : watched().back(); }
 
   private:
+    static std::vector<const StopFlag*>& watched() {
+        static thread_local std::vector<const StopFlag*> flags;
+        return flags;
+    }
     std::atomic<bool> set_{false};
 };
 
@@ -37,12 +40,13 @@ bool on_main_thread();
 // or a KeyboardInterrupt.
 template <class F>
 auto interruptibly(F run) {
-    const StopFlag* flag = StopFlag::watched();
+    const bool hears_signals = on_main_thread();  // no other one has to ask for the GIL
+    const StopFlag* flag = hears_signals ? nullptr : StopFlag::last_watched();
     bool stopped = flag != nullptr && flag->is_set();  // a short call would end before it looked
     Interrupted interrupted;
     if (flag != nullptr)
         interrupted = [flag, &stopped] { return stopped = flag->is_set(); };
-    else if (on_main_thread())  // which signals reach; no other one has to ask for the GIL
+    else if (hears_signals)
         interrupted = [&stopped] {
             const py::gil_scoped_acquire locked;
             return stopped = PyErr_CheckSignals() != 0;

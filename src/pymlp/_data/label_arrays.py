@@ -16,6 +16,7 @@ import numpy as np
 
 from .._files.values import MAX_TEXT
 from .._system.arrays import Array
+from .._system.memory import SMALL, check_memory
 from .frames import columns_of, is_frame, native, widened
 
 TYPES = {"b": "boolean", "U": "string", "O": "string", "M": "date", "m": "duration"}  # or a number
@@ -112,6 +113,21 @@ def as_text(classes: Array) -> Array:
     if classes.dtype.kind != "O" or 4 * max(map(len, classes)) * len(classes) > MAX_TEXT:
         return classes
     return classes.astype(str)
+
+
+def check_room(tables: Sequence[Array], n_samples: int) -> None:
+    """Raise a MemoryError if labels of so many samples take more than there is."""
+    if tables[0].dtype.kind == "U":
+        longest = max(table.itemsize for table in tables) // 4
+        _check_text(longest, n_samples * len(tables), "predictions")
+
+
+def _check_text(longest: int, n_labels: int, name: str) -> None:
+    """Raise a MemoryError if there is no room for an array of strings as wide as the longest."""
+    n_bytes = 4 * longest * n_labels
+    if n_bytes > SMALL:  # a row is predicted in microseconds
+        what = f"An array of strings for {name}, {n_labels} of {longest} characters each,"
+        check_memory(n_bytes, what)
 
 
 def type_of(labels: Array) -> str:
@@ -260,6 +276,8 @@ def _of_values(values: list[Any], name: str, text: type) -> Array:
     if kinds == {"string"}:
         if any(v.endswith("\0") for v in set(values)):
             raise ValueError(f"{name} has labels that end in '\\0', which NumPy would leave out.")
+        if text is str:
+            _check_text(max(map(len, values)), len(values), name)
         return np.array(values if types == {str} else [str.__str__(v) for v in values], text)
     array = np.array(values)
     if kinds == {"integer"} and array.dtype.kind not in "iu":  # signed and unsigned ones

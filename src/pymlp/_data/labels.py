@@ -15,6 +15,7 @@ from .class_weights import ClassWeight, weights_by_class, weights_by_classes
 from .label_arrays import (
     as_objects,
     as_text,
+    check_room,
     column_of,
     distinct,
     have_one_type,
@@ -159,6 +160,7 @@ class SingleLabel(Labels):
 
     def decode(self, outputs: Array, threshold: float) -> Array:
         """Labels of the network's outputs."""
+        check_room([self.classes], len(outputs))
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(outputs))
         if self.n_outputs == 1:
@@ -292,6 +294,7 @@ class MultiOutput(Labels):
         """Labels of the network's outputs."""
         alike = have_one_type(self.classes)
         tables = self.classes if alike else [as_objects(classes) for classes in self.classes]
+        check_room(tables, len(outputs))
         parts = zip(tables, self.probabilities(outputs), strict=True)
         return np.stack([table[part.argmax(axis=1)] for table, part in parts], axis=1)
 

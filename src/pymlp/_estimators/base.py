@@ -11,7 +11,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.callback._callback_support import callback_management_context
 
 from .._data.samples import Given, Samples
 from .._fit.epochs import run_epochs
@@ -24,12 +23,12 @@ from .._fit.validation import Validation, hold_out, score_of
 from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
-from .._system.messages import errors_held_back, warn
+from .._system.messages import errors_held_back, raise_first, warn
 from .._system.random_states import undrawn
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
-from .tasks import Tasks
+from .tasks import Tasks, tearing_down
 
 
 class BaseMLP(NestedParams, StartOfFit, ABC):
@@ -133,8 +132,11 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         """
         # the callbacks are torn down here, not by _fit_context around it: what they raise then
         # leaves the estimator as it was, too
-        torn_down = callback_management_context(self)
-        with self._all_or_nothing(), torn_down, resumable(resume, self.solver) as checkpoint:
+        with (
+            self._all_or_nothing(),
+            tearing_down(self),
+            resumable(resume, self.solver) as checkpoint,
+        ):
             self._check_call(incremental=incremental)
             context = None if incremental else self._init_callback_context("fit", 0, self.max_iter)
             tasks = Tasks(self, given, context if hasattr(self, "_skl_callbacks") else None)
@@ -156,17 +158,17 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
                 fit.finish()
                 self._publish(records)
                 tasks.end_fit()
-        if errors:
-            for other in errors[1:]:
-                errors[0].add_note(f"{type(other).__name__}: {other}")
-            raise errors[0]
+            copies = tasks.copies_of_callbacks()
+        for copy in copies:  # now that nothing of the fit can fail
+            copy.hand_over()
+        raise_first(errors)
         return self
 
     def _train(self, fit: Fit, tasks: Tasks, checkpoint: Resumable | None) -> None:
         """Run the epochs, or what Ctrl-C leaves of them."""
         tasks.begin_fit()
         if checkpoint is not None:
-            checkpoint.begin_callbacks(tasks.stateful_callbacks())
+            checkpoint.begin_callbacks(tasks.copies_of_callbacks())
         run = run_lbfgs if self.solver == "lbfgs" else run_epochs
         try:
             with self._progress(fit, may_be_live=not tasks.draw_progress) as progress:

@@ -1,13 +1,17 @@
 """A fit and its epochs as the tasks of which scikit-learn's callbacks hear."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.callback import ProgressBar
 
+from .._core import StopFlag
 from .._data.samples import Given
 from .._fit.fit import Fit
 from .._fit.observer import Observer
 from .._system.arrays import Array
+from .._system.messages import raise_first
 
 EPOCH = "epoch"  # the task's name; with lbfgs an iteration
 # what scikit-learn keeps on the estimator during a fit, and tears down by
@@ -48,7 +52,8 @@ class Tasks(Observer):
     def end_fit(self) -> None:
         """Tell that the estimator is fitted; it is still the callbacks' to change."""
         if self._fit is not None:
-            self._tell(self._fit.call_on_fit_task_end)
+            with StopFlag():  # nobody's: what has stopped the training does not stop what follows
+                self._tell(self._fit.call_on_fit_task_end)
 
     def begin_epoch(self, fit: Fit) -> None:  # noqa: ARG002
         """Tell that an epoch begins, unless that has been told."""
@@ -63,11 +68,12 @@ class Tasks(Observer):
         epoch, self._epoch = self._epoch, None
         return bool(self._tell(epoch.call_on_fit_task_end))
 
-    def stateful_callbacks(self) -> list[Any]:
-        """The fit's own copies of the callbacks that a checkpoint stores: not scikit-learn's."""
+    def copies_of_callbacks(self) -> list[Any]:
+        """The fit's own copies of the callbacks that are pymlp's, not scikit-learn's."""
+        if self._fit is None:
+            return []
         est = self._arguments["estimator"]
-        found = getattr(est, "_skl_callbacks", [])
-        return [callback.of_fit(est) for callback in found if hasattr(callback, "of_fit")]
+        return [c.of_fit(est) for c in est._skl_callbacks if hasattr(c, "of_fit")]
 
     def _tell(self, hook: Any) -> Any:
         return hook(**self._arguments, reconstruction_attributes=self._fitted_attributes)
@@ -75,6 +81,23 @@ class Tasks(Observer):
     def _fitted_attributes(self) -> dict[str, list[Array]]:
         """Copy the weights, for a callback that asks for an estimator to keep."""
         return copied_weights(self._arguments["estimator"])
+
+
+@contextmanager
+def tearing_down(est: Any) -> Iterator[None]:
+    """Tear down the callbacks that were set up, each of them, whatever the others raise."""
+    try:
+        yield
+    finally:
+        errors = []
+        for callback in getattr(est, DURING_FIT[1], []):
+            try:
+                callback.teardown(estimator=est, context=getattr(est, DURING_FIT[0]))
+            except BaseException as error:
+                errors.append(error)
+        for name in DURING_FIT:
+            vars(est).pop(name, None)
+        raise_first(errors)
 
 
 def copied_weights(est: Any) -> dict[str, list[Array]]:

@@ -39,8 +39,7 @@ def replace_file(path: str | os.PathLike[str], *parts: bytes | memoryview) -> No
         target = Path(os.path.realpath(path))  # what a link leads to
         _remove_left_behind(target.parent)
         with _temporary(target.parent) as (temporary, descriptor):
-            with suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            _keep_permissions(target, descriptor)
             for part in parts:
                 _write(descriptor, memoryview(part))
             os.fsync(descriptor)
@@ -67,6 +66,15 @@ def _check_name(path: str) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "Not a regular file, which is all that is replaced", path)
+
+
+def _keep_permissions(target: Path, descriptor: int) -> None:
+    """Give a new file the permissions of the old one, if there is one and the disk knows them."""
+    try:
+        os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+    except OSError as error:  # ours is the file: the file system itself does not let us
+        if error.errno not in (errno.ENOENT, errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
 
 
 @contextmanager

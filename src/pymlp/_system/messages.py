@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -66,6 +66,14 @@ def errors_held_back() -> Iterator[list[Warning]]:
         yield errors
     finally:
         _held_back.reset(token)
+
+
+def raise_first(errors: Sequence[BaseException]) -> None:
+    """Raise the first of some errors, if there are any, with a note of each of the others."""
+    if errors:
+        for other in errors[1:]:
+            errors[0].add_note(f"{type(other).__name__}: {other}")
+        raise errors[0]
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

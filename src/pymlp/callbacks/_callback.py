@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from contextlib import suppress
 from copy import copy, deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
 from random import Random
@@ -295,8 +294,10 @@ class Callback(HasParams):
         fit = self._fits.pop(id(estimator), None)
         if fit is not None:
             fit.close()
-            if not fit._fit.has_failed():
-                vars(self).update(fit._results())
+
+    def hand_over(self) -> None:
+        """Give the results of a fit's copy to the callback: the fit has ended without an error."""
+        vars(self._fit.callback).update(self._results())
 
     def _results(self) -> dict[str, Any]:
         """What a fit has found out."""
@@ -325,11 +326,6 @@ class _Fit:
 
     callback: Callback
     context: CallbackContext
-    handled: BaseException | None = field(default_factory=sys.exception)  # by who called fit
-
-    def has_failed(self) -> bool:
-        """Tell at its end whether the fit raises."""
-        return sys.exception() is not self.handled
 
     @cached_property
     def began(self) -> dict[str, _Began]:
