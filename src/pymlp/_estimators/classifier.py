@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from .._data.class_weights import ClassWeight
 from .._data.labels import LOSSES
+from .._system.params import one_of
 from .classification import Classifier
 from .options import EstimatorOptions
 
@@ -248,10 +249,10 @@ class MLPClassifier(Classifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **EstimatorOptions._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [one_of(*LOSSES)],
         "focal_gamma": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [None, StrOptions({"balanced"}), dict, list],
+        "class_weight": [None, one_of("balanced"), dict, list],
     }
 
     def __init__(

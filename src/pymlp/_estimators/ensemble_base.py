@@ -23,6 +23,7 @@ from .._data.samples import Given
 from .._system.arrays import Array, unwatched
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn
+from .._system.params import check_params
 from .._system.random_states import undrawn
 from .._system.threads import fit_side_by_side, limited_threads
 from .base import BaseMLP
@@ -60,6 +61,9 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         self.bootstrap = bootstrap
         self.random_state = random_state
         self.n_threads = n_threads
+
+    def _validate_params(self) -> None:
+        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
 
     @abstractmethod
     def _template(self) -> BaseMLP:

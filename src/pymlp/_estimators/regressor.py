@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from .._data.real_targets import LOSSES
+from .._system.params import one_of
 from .options import EstimatorOptions
 from .regression import Regressor
 
@@ -239,7 +240,7 @@ class MLPRegressor(Regressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **EstimatorOptions._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [one_of(*LOSSES)],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }

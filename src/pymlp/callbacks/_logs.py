@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .._estimators.base import BaseMLP
+from .._system.elsewhere import elsewhere
 from .._system.messages import warn
 from ._callback import row
-from ._elsewhere import elsewhere
 from ._files import PATH, FileCallback
 
 MAX_HEAD = 2**16  # characters of a table's first line, of a file that may be anything

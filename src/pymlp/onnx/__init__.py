@@ -21,6 +21,7 @@ from .._estimators.fitted import predictor_of
 from .._estimators.regressor import MLPRegressor
 from .._files.replace import replace_file
 from .._system.arrays import Array
+from .._system.meant import meant
 from ._graph import OPSET, Graph, Output, predict
 
 __all__ = ["export", "register"]
@@ -93,8 +94,8 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
         )
     if precision not in (None, *PRECISIONS):
         raise ValueError(
-            f"The 'precision' parameter must be among {[None, *PRECISIONS]}. "
-            f"Got {precision!r} instead."
+            f"The 'precision' parameter must be among {[None, *PRECISIONS]}."
+            f"{meant(precision, PRECISIONS)} Got {precision!r} instead."
         )
     check_is_fitted(est)
     model = _model(est, precision or predictor_of(est)[0][0].parameters().coefs[0].dtype)
