@@ -24,8 +24,10 @@ from .._fit.validation import Validation, hold_out, score_of
 from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
+from .._system.elsewhere import elsewhere
 from .._system.messages import errors_held_back, warn
 from .._system.random_states import undrawn
+from .answers import OF_FIT
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
@@ -39,6 +41,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
     loss_curve_: list[float]
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @elsewhere(**OF_FIT)
     def fit(
         self,
         X: ArrayLike,

@@ -18,6 +18,8 @@ from .._data.label_checks import as_scored, checked_classes, checked_labels
 from .._data.labels import Labels, labels_of, labels_of_classes, labels_of_outputs
 from .._data.samples import Given
 from .._system.arrays import Array, unwatched
+from .._system.elsewhere import elsewhere
+from .answers import OF_PARTIAL_FIT
 from .base import BaseMLP
 from .labels import LabelsMixin
 from .options import is_stochastic
@@ -38,6 +40,7 @@ class Classifier(LabelsMixin, BaseMLP):
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @elsewhere(**OF_PARTIAL_FIT)
     def partial_fit(
         self,
         X: ArrayLike,

@@ -12,7 +12,9 @@ from sklearn.utils._param_validation import Interval
 
 from .._data.class_weights import ClassWeight
 from .._data.labels import LOSSES
+from .._system.elsewhere import elsewhere
 from .._system.params import one_of
+from .answers import OF_NETWORK
 from .classification import Classifier
 from .options import EstimatorOptions
 
@@ -255,6 +257,7 @@ class MLPClassifier(Classifier):
         "class_weight": [None, one_of("balanced"), dict, list],
     }
 
+    @elsewhere(**OF_NETWORK)
     def __init__(
         self,
         hidden_layer_sizes: ArrayLike = (100,),

@@ -21,11 +21,13 @@ from .. import _core
 from .._data.checks import arithmetic_type, checked_weight, naming, validated
 from .._data.samples import Given
 from .._system.arrays import Array, unwatched
+from .._system.elsewhere import elsewhere
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn
 from .._system.params import check_params
 from .._system.random_states import undrawn
 from .._system.threads import fit_side_by_side, limited_threads
+from .answers import OF_ENSEMBLE, OF_FIT
 from .base import BaseMLP
 from .fitted import network_of
 from .inputs import given_validation_set
@@ -47,6 +49,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
 
+    @elsewhere(**OF_ENSEMBLE)
     def __init__(
         self,
         estimator: BaseMLP | None = None,
@@ -78,6 +81,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 setattr(self, name, getattr(member, name))
 
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
+    @elsewhere(**OF_FIT)
     def fit(
         self,
         X: ArrayLike,

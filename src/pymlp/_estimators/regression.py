@@ -15,7 +15,9 @@ from .._core import Loss
 from .._data.real_targets import RealTargets, as_numbers, checked_targets_of, n_targets_of
 from .._data.samples import Given, Samples
 from .._system.arrays import Array
+from .._system.elsewhere import elsewhere
 from .._system.messages import warn
+from .answers import OF_PARTIAL_FIT
 from .base import BaseMLP
 from .options import is_stochastic
 from .targets import TargetsMixin
@@ -38,6 +40,7 @@ class Regressor(TargetsMixin, BaseMLP):
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @elsewhere(**OF_PARTIAL_FIT)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:

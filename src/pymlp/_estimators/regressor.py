@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
 from .._data.real_targets import LOSSES
+from .._system.elsewhere import elsewhere
 from .._system.params import one_of
+from .answers import OF_NETWORK
 from .options import EstimatorOptions
 from .regression import Regressor
 
@@ -245,6 +247,7 @@ class MLPRegressor(Regressor):
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
 
+    @elsewhere(**OF_NETWORK)
     def __init__(
         self,
         loss: str = "squared_error",

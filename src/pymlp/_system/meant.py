@@ -46,7 +46,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
     if lower.replace("_", "").endswith("crossentropy"):
         called = ["focal"] if "focal" in lower else ["log_loss", "neg_log_loss"]
     close = get_close_matches(given, by_lower, n=1)
-    part = [other for other in by_lower if (lower and other.startswith(lower)) or other in given]
+    part = [n for n in by_lower if (lower and n.startswith(lower)) or (len(n) > 2 and n in given)]
     found = (by_lower[n] for n in (given, lower, *called, *close, *part) if n in by_lower)
     return next(found, None)
 
