@@ -69,6 +69,9 @@ class Watch:
         return False
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*scoring=.* has no effect without a validation set:UserWarning"
+)
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("with_validation_set", [False, True])
 @pytest.mark.parametrize("kind", KINDS)

@@ -93,7 +93,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             estimator is then as it was before the call. If `resume` is a file of another fit, or
             a damaged one.
         ImportError
-            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
+            With `resume`, without safetensors: ``pip install safetensors``.
         OSError
             If the file of `resume` cannot be read, or its folder not written to.
         MemoryError
@@ -107,7 +107,9 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         RuntimeWarning
             If the file of `resume` cannot be written amid the fit, which goes on.
         UserWarning
-            If a regressor's targets are in the millions, which small steps do not reach.
+            If a regressor's targets are in the millions, which small steps do not reach. If a
+            parameter that scikit-learn lacks has been set but has no effect, such as
+            `weight_decay` with ``solver='adam'``.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
         return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
@@ -143,6 +145,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             tasks = Tasks(self, given, context if hasattr(self, "_skl_callbacks") else None)
 
             is_first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+            if is_first or not incremental:
+                self._warn_of_idle(is_validated=given_val is not None)
             train, plain, dtype = self._prepared(given, is_first=is_first, incremental=incremental)
             self._seed(checkpoint)
             units = [train.X.shape[1], *self._hidden_units(), self.n_outputs_]

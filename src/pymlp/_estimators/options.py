@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from functools import cache
 from inspect import signature
 from numbers import Integral, Real
 from operator import is_
@@ -23,6 +24,7 @@ from .._fit.records import Goal
 from .._fit.validation import scoring_column
 from .._network import initializers as _initializers
 from .._system.meant import meant
+from .._system.messages import warn
 from .._system.params import check_params, one_of
 from ..schedules import NAMED, Schedule
 
@@ -163,6 +165,32 @@ class EstimatorOptions(BaseEstimator):
                         f"it must be {off}. Got {value!r} instead."
                     )
 
+    def _idle(self, *, is_validated: bool) -> dict[str, str]:
+        """What each of the parameters that scikit-learn lacks would need to have an effect.
+
+        Only those that have none. Of scikit-learn's own, which searches and scripts set as they
+        please, it says nothing itself.
+        """
+        idle = {}
+        if self.solver not in ("adamw", "lion"):
+            idle["weight_decay"] = "solver='adamw' or 'lion'"
+        if not self._hidden_units() and np.any(self.dropout):
+            idle["dropout"] = "hidden layers"
+        if not is_validated and not self._stops_early():
+            idle["scoring"] = "a validation set: X_val or, not with 'lbfgs', early_stopping=True"
+        return idle
+
+    def _warn_of_idle(self, *, is_validated: bool) -> None:
+        """Warn, once, of parameters that have been set and have no effect."""
+        defaults = _defaults(type(self).__init__)
+        found = [
+            f"{name}={value!r} has no effect without {need}"
+            for name, need in self._idle(is_validated=is_validated).items()
+            if (value := getattr(self, name)) != defaults.get(name, value)
+        ]
+        if found:
+            warn(f"{type(self).__name__}: {'; '.join(found)}.")
+
     def _validate_changed_params(self) -> None:
         """Check each parameter unless all are those that were found sound before.
 
@@ -278,6 +306,12 @@ class EstimatorOptions(BaseEstimator):
 def check_parameter(est: Any, name: str) -> None:
     """Check a single parameter as `fit` does, for methods that read what may be set after it."""
     check_params(est._parameter_constraints, {name: getattr(est, name)}, type(est).__name__)
+
+
+@cache
+def _defaults(init: Callable[..., None]) -> dict[str, Any]:
+    """The parameters' defaults."""
+    return {name: p.default for name, p in signature(init).parameters.items()}
 
 
 def _values(parameter: str, given: Any) -> list[Any]:

@@ -70,7 +70,7 @@ class MLPRegressor(Regressor):
         Print a line an epoch: scikit-learn's, which ends with the loss. With a validation set it
         goes on with its loss and score, the learning rate if it has changed, and how long
         `max_iter` epochs would still take; so do iterations of 'lbfgs', silent without. With rich
-        (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a notebook
+        (``pip install rich``) it is one live line on a terminal, and in a notebook
         with ipywidgets, whose saved page keeps its last state.
     warm_start : bool or 'full', default=False
         Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
@@ -147,6 +147,10 @@ class MLPRegressor(Regressor):
         Weights of each layer.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    coef_, intercept_ : ndarray
+        Weights of shape (n_outputs, n_features) and biases of shape (n_outputs,) of a network
+        without hidden layers, as scikit-learn's linear models have them; of a regressor of one
+        target of shape (n_features,), and a number. What predicts: with `ema_decay` the averages.
     averaged_coefs_, averaged_intercepts_ : list of ndarray
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
     n_averaged_ : int
