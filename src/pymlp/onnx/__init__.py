@@ -1,6 +1,6 @@
 """Fitted estimators as ONNX models, for onnxruntime and whatever else reads them.
 
-`export` writes a file, by the onnx package (``pip install "pymlp[onnx]"``). Importing this module
+`export` writes a file, by the onnx package (``pip install onnx``). Importing this module
 also tells skl2onnx of the estimators, if that is installed, as `register` does.
 """
 
@@ -22,6 +22,7 @@ from .._estimators.regressor import MLPRegressor
 from .._files.replace import replace_file
 from .._system.arrays import Array
 from .._system.meant import meant
+from .._system.messages import missing
 from ._graph import OPSET, Graph, Output, predict
 
 __all__ = ["export", "register"]
@@ -164,7 +165,7 @@ def _model(est: Any, dtype: Any) -> Any:
         import onnx
         from onnx import helper
     except ImportError as error:
-        raise ImportError('pymlp.onnx needs the onnx package: pip install "pymlp[onnx]"') from error
+        raise missing("pymlp.onnx", "onnx") from error
     graph = _Nodes(dtype)
     networks, target = predictor_of(est)
     outputs = predict(graph, networks, target, "X")
