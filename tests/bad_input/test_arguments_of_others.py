@@ -140,3 +140,37 @@ def test_signatures_are_those_that_are_written(name: str) -> None:
         assert not any(p.kind is p.VAR_KEYWORD for p in of_ours.values())
     est = ours(alpha=0.5)
     assert clone(est).get_params() == est.get_params()
+
+
+# --- scikit-learn's private methods, which people override ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "instead"),
+    [
+        ("_init_coef", "Instead give init a function (n_in, n_out, random_state)."),
+        ("_initialize", "Instead give init a function (n_in, n_out, random_state)."),
+        ("_backprop", "Instead see loss, clip_norm and dropout."),
+        ("_compute_loss_grad", "Instead see loss, alpha and weight_decay."),
+        ("_update_no_improvement_count", "Instead a callback ends a fit"),
+    ],
+)
+def test_an_override_that_would_not_be_called(method: str, instead: str) -> None:
+    assert callable(getattr(neural_network.MLPClassifier, method))  # scikit-learn's still is one
+    overriding = type("Overriding", (MLPClassifier,), {method: lambda *_, **__: None})
+    for call in ("fit", "partial_fit"):
+        clf = overriding()
+        with pytest.raises(TypeError) as caught:
+            getattr(clf, call)(X, LABELS)
+        assert str(caught.value).startswith(f"Overriding.{method} would not be called: ")
+        assert instead in str(caught.value)
+        assert not hasattr(clf, "coefs_")
+
+
+def test_a_private_method_of_ones_own() -> None:
+    class WithOwn(MLPClassifier):
+        def _forward_pass_fast(self, X: Any) -> Any:
+            return self.predict_proba(X)
+
+    clf = WithOwn(**FEW).fit(X, LABELS)
+    np.testing.assert_array_equal(clf._forward_pass_fast(X), clf.predict_proba(X))

@@ -34,6 +34,14 @@ OF_PARTIAL_FIT = OF_FIT | {
     "resume": "fit(..., resume=path) goes on after a crash",
     "validation_split": _VALIDATION,
 }
+# methods of scikit-learn's estimators that people override, which nothing would call here
+OVERRIDDEN = {
+    "_init_coef": "give init a function (n_in, n_out, random_state)",
+    "_initialize": "give init a function (n_in, n_out, random_state)",
+    "_backprop": "see loss, clip_norm and dropout",
+    "_compute_loss_grad": "see loss, alpha and weight_decay",
+    "_update_no_improvement_count": "a callback ends a fit: its on_epoch_end returns True",
+}
 _SIZES = "hidden_layer_sizes are the hidden layers' units"
 _INIT = "init says how the weights are drawn"
 OF_NETWORK = {

@@ -27,7 +27,7 @@ from .._system.arrays import Array
 from .._system.elsewhere import elsewhere
 from .._system.messages import errors_held_back, warn
 from .._system.random_states import undrawn
-from .answers import OF_FIT
+from .answers import OF_FIT, OVERRIDDEN
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
@@ -199,6 +199,12 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             raise
 
     def _check_call(self, *, incremental: bool) -> None:
+        for name, instead in OVERRIDDEN.items():
+            if hasattr(self, name):
+                raise TypeError(
+                    f"{type(self).__name__}.{name} would not be called: it is a private method of "
+                    f"scikit-learn's. Instead {instead}."
+                )
         if incremental:
             self._validate_changed_params()
         self._check_options()

@@ -147,10 +147,11 @@ class MLPRegressor(Regressor):
         Weights of each layer.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
-    coef_, intercept_ : ndarray
-        Weights of shape (n_outputs, n_features) and biases of shape (n_outputs,) of a network
-        without hidden layers, as scikit-learn's linear models have them; of a regressor of one
-        target of shape (n_features,), and a number. What predicts: with `ema_decay` the averages.
+    coef_ : ndarray of shape (n_outputs, n_features) or (n_features,)
+        Weights of a network without hidden layers, as scikit-learn's linear models have them: of
+        one dimension for a regressor of one target. With `ema_decay` their average.
+    intercept_ : ndarray of shape (n_outputs,) or float
+        Biases of a network without hidden layers, in the same way.
     averaged_coefs_, averaged_intercepts_ : list of ndarray
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
     n_averaged_ : int
