@@ -8,7 +8,7 @@ import pytest
 
 from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPRegressor
 from pymlp.callbacks import EarlyStopping
-from pymlp.plotting import GradientFlowDisplay, HistoryDisplay
+from pymlp.plotting import GradientFlowDisplay, HistoryDisplay, OutputWeightsDisplay
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 3))
@@ -125,8 +125,10 @@ def test_a_column_that_the_history_lacks(monitor: str, meant: str) -> None:
 
 def test_a_column_that_is_drawn() -> None:
     pytest.importorskip("matplotlib")
-    clf = MLPClassifier(**FEW).fit(X, LABELS)
+    clf = MLPClassifier(**FEW).fit(X, np.array(["setosa", "versicolor", "virginica"])[LABELS])
     with pytest.raises(ValueError, match=r"Did you mean 'accuracy'\? Got 'acc' instead"):
         HistoryDisplay.from_estimator(clf, metric="acc")
     with pytest.raises(ValueError, match=r"Did you mean 'gradient_norm'\? Got 'gradient' instead"):
         GradientFlowDisplay.from_estimator(clf, quantity="gradient")
+    with pytest.raises(ValueError, match=r"Did you mean 'virginica'\? Got 'Virginia' instead"):
+        OutputWeightsDisplay.from_estimator(clf, class_="Virginia")

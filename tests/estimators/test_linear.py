@@ -1,6 +1,8 @@
 """Networks without hidden layers as linear models: coef_ and intercept_, and who reads them."""
 
+import inspect
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from sklearn.datasets import load_iris, make_regression
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.extmath import softmax
 
 from pymlp import MLPClassifier, MLPRegressor
@@ -59,6 +62,18 @@ def test_only_without_hidden_layers(kind: Any) -> None:
         with pytest.raises(AttributeError, match=rf"{name} is .* This {kind.__name__} has 2: see"):
             getattr(net, name)
     assert not {"coef_", "intercept_"} & vars(pickle.loads(pickle.dumps(net))).keys()
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_notebook_shows_what_there_is(kind: Any) -> None:
+    deep = kind(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=1000).fit(X, LABELS)
+    shown = {name for name, _ in inspect.getmembers(deep)}
+    assert not {"coef_", "intercept_", "learning_rate_"} & shown
+    assert "coefs_" in shown
+    assert "property object" not in estimator_html_repr(deep)
+    linear = kind(**FEW).fit(X, LABELS)
+    assert {"coef_", "intercept_", "learning_rate_"} <= {*dir(linear)}
+    assert ">coef_<" in re.sub(r"\s", "", estimator_html_repr(linear))
 
 
 def test_selection_of_features() -> None:

@@ -213,6 +213,12 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     # --- scikit-learn's protocols ----------------------------------------------------------------
 
+    def __dir__(self) -> list[str]:
+        # scikit-learn's diagrams would show attributes that this network has not
+        properties = ("coef_", "intercept_", "learning_rate_")
+        absent = {name for name in properties if not hasattr(self, name)}
+        return [name for name in super().__dir__() if name not in absent]
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         # a fit's, and those of who fits several

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from functools import cache
+from functools import lru_cache
 from inspect import signature
 from numbers import Integral, Real
 from operator import is_
@@ -308,7 +308,7 @@ def check_parameter(est: Any, name: str) -> None:
     check_params(est._parameter_constraints, {name: getattr(est, name)}, type(est).__name__)
 
 
-@cache
+@lru_cache
 def _defaults(init: Callable[..., None]) -> dict[str, Any]:
     """The parameters' defaults."""
     return {name: p.default for name, p in signature(init).parameters.items()}
