@@ -1,8 +1,11 @@
 """partial_fit with a validation set, and of ensembles; the history that it leaves."""
 
+import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from ensembles import LABELS, MIXED, QUIET, WEIGHT, X, Y, assert_same, ensemble, weights
 from sklearn.base import clone
@@ -121,6 +124,29 @@ def test_parameters_that_are_set_between() -> None:
     np.testing.assert_array_equal(weights(fitted.estimators_[1]), weights(single))
 
 
+def test_what_was_loaded_goes_on_to_the_bit(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    fitted = ensemble()
+    for _ in range(2):
+        fitted.partial_fit(X, LABELS, classes=[0, 1, 2])
+    fitted.save(tmp_path / "e.safetensors")
+    others = pymlp.load(tmp_path / "e.safetensors"), pickle.loads(pickle.dumps(fitted))
+    fitted.partial_fit(X, LABELS)
+    for other in others:
+        assert_same(other.partial_fit(X, LABELS), fitted.estimators_)
+        assert other.history_["loss"] == fitted.history_["loss"]
+
+
+def test_frames_of_other_columns_are_refused() -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    fitted = ensemble(regresses=True).partial_fit(frame, Y)
+    assert fitted.feature_names_in_.tolist() == list("abcd")
+    before = state_of(fitted)
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.partial_fit(frame[list("bacd")], Y)
+    assert state_of(fitted) == before
+
+
 def test_several_labels_and_a_validation_set() -> None:
     fitted = ensemble()
     classes = [["high", "low", "middle"], ["x", "y"]]
@@ -170,7 +196,7 @@ def test_ctrl_c_leaves_all_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @QUIET
-def test_history_is_the_mean_of_the_members_that_ran_the_epoch(tmp_path: Any) -> None:
+def test_history_is_the_mean_of_the_members_that_ran_the_epoch(tmp_path: Path) -> None:
     fitted = ensemble(max_iter=60, tol=0.018, n_iter_no_change=1, n_estimators=4)
     fitted.fit(X, LABELS, X_val=X, y_val=LABELS)
     columns = [member.history_["val_loss"] for member in fitted.estimators_]

@@ -22,7 +22,7 @@ def elsewhere(**answers: str) -> Callable[[Method], Method]:
     """
 
     def decorated(method: Method) -> Method:
-        known = signature(method).parameters
+        known = [*signature(method).parameters][1:]
 
         @wraps(method)
         def answering(self: Any, *args: Any, **kwargs: Any) -> Any:
