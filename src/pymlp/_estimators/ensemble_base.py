@@ -156,6 +156,8 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
 
     def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
         """Fit the members, new ones or for another epoch those that are there."""
+        if incremental:  # scikit-learn looks in the first call only
+            self._validate_params()
         template = clone(self._template())
         template._validate_params()
         with undrawn(self.random_state):
@@ -278,7 +280,9 @@ def _checked_once(
 
 def is_stochastic(ensemble: Ensemble) -> bool:
     """Tell whether the members' solver works by mini-batches, as partial_fit needs."""
-    return options.is_stochastic(ensemble._template())
+    network = ensemble._template()
+    # anything else is partial_fit's to refuse
+    return not isinstance(network, BaseMLP) or options.is_stochastic(network)
 
 
 def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array:
