@@ -213,6 +213,31 @@ def lines_an_epoch(module: Any) -> str:
     return f"{count} line{'s' if count > 1 else ''} an epoch"
 
 
+def own_initial_weights(module: Any) -> str:
+    def drawn(self: Any, fan_in: int, fan_out: int, dtype: Any) -> tuple[Any, Any]:  # noqa: ARG001
+        return np.zeros((fan_in, fan_out), dtype), np.zeros(fan_out, dtype)
+
+    kind = type("Own", (module.MLPRegressor,), {"_init_coef": drawn})
+    return outcome(lambda: kind(**FEW).fit(X, Y) and "called")
+
+
+def private_names(module: Any) -> str:
+    model = module.MLPClassifier(**FEW).fit(X, LABELS)
+    names = "_label_binarizer", "_forward_pass", "_forward_pass_fast"
+    return "there" if all(hasattr(model, name) for name in names) else "not there"
+
+
+def needless_setting(module: Any) -> str:
+    model = module.MLPRegressor(solver="adam", momentum=0.5, **FEW)
+    if hasattr(model, "weight_decay"):
+        model.set_params(weight_decay=0.1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, Y)
+    found = [str(w.message) for w in caught if w.category is UserWarning]
+    return "a warning of `weight_decay`" if "weight_decay" in "".join(found) else "no word"
+
+
 DIFFERENCES: dict[str, tuple[Probe, str]] = {
     "`solver='lbfgs'`, float32 X": (
         lbfgs_of_float32,
@@ -266,5 +291,20 @@ DIFFERENCES: dict[str, tuple[Probe, str]] = {
         lines_an_epoch,
         "it begins in the same words and goes on with the validation set's numbers and the "
         "time left",
+    ),
+    "set but without effect: `momentum` and here `weight_decay` with Adam": (
+        needless_setting,
+        "grids and scripts set scikit-learn's own parameters for every solver, so that nothing is "
+        "said; of those that it lacks a warning says what they need",
+    ),
+    "`_init_coef` of a subclass": (
+        own_initial_weights,
+        "it would not be called, nor would `_initialize`, `_backprop`, `_compute_loss_grad` and "
+        "`_update_no_improvement_count`: `init` takes a function, a callback ends a fit",
+    ),
+    "`_label_binarizer`, `_forward_pass`, `_forward_pass_fast`": (
+        private_names,
+        "private; in their place `LabelBinarizer().fit(clf.classes_)`, `hidden_activations(X, k)` "
+        "and `predict_proba(X)`, of a regressor `predict(X)`",
     ),
 }

@@ -69,6 +69,7 @@ class Watch:
         return False
 
 
+@pytest.mark.filterwarnings("ignore:.*scoring=.* has no effect:UserWarning")
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("with_validation_set", [False, True])
 @pytest.mark.parametrize("kind", KINDS)

@@ -287,7 +287,7 @@ def test_labels_that_onnx_does_not_have(tmp_path: Path) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r'pip install "pymlp\[onnx\]"'):
+    with pytest.raises(ImportError, match="pip install onnx"):
         pymlp.onnx.export(classifier().fit(X, NAMES), tmp_path / "model.onnx")
 
 

@@ -11,7 +11,7 @@ from pymlp import MLPClassifier, MLPRegressor
 
 FOUND = modules()
 # what a person calls has the parameters of scikit-learn's, Keras's or matplotlib's counterpart
-PUBLIC = ("__init__", "fit", "from_estimator")
+PUBLIC = ("__init__", "fit", "partial_fit", "from_estimator")
 
 
 def test_every_room_has_its_floor() -> None:

@@ -23,8 +23,10 @@ from .._fit.validation import Validation, hold_out, score_of
 from .._resume.checkpoint import Checkpoint, Resumable, resumable
 from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
+from .._system.elsewhere import elsewhere
 from .._system.messages import errors_held_back, raise_first, warn
 from .._system.random_states import undrawn
+from .answers import OF_FIT, OVERRIDDEN
 from .inputs import given_validation_set
 from .nested_params import NestedParams
 from .start import StartOfFit
@@ -38,6 +40,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
     loss_curve_: list[float]
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @elsewhere(**OF_FIT)
     def fit(
         self,
         X: ArrayLike,
@@ -89,7 +92,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             estimator is then as it was before the call. If `resume` is a file of another fit, or
             a damaged one.
         ImportError
-            With `resume`, without safetensors: ``pip install "pymlp[files]"``.
+            With `resume`, without safetensors: ``pip install safetensors``.
         OSError
             If the file of `resume` cannot be read, or its folder not written to.
         MemoryError
@@ -103,7 +106,9 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         RuntimeWarning
             If the file of `resume` cannot be written amid the fit, which goes on.
         UserWarning
-            If a regressor's targets are in the millions, which small steps do not reach.
+            If a regressor's targets are in the millions, which small steps do not reach. If a
+            parameter that scikit-learn lacks has been set but has no effect, such as
+            `weight_decay` with ``solver='adam'``.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
         return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
@@ -142,6 +147,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             tasks = Tasks(self, given, context if hasattr(self, "_skl_callbacks") else None)
 
             is_first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+            if is_first or not incremental:
+                self._warn_of_idle(is_validated=given_val is not None)
             train, plain, dtype = self._prepared(given, is_first=is_first, incremental=incremental)
             self._seed(checkpoint)
             units = [train.X.shape[1], *self._hidden_units(), self.n_outputs_]
@@ -194,6 +201,12 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             raise
 
     def _check_call(self, *, incremental: bool) -> None:
+        for name, instead in OVERRIDDEN.items():
+            if hasattr(self, name):
+                raise TypeError(
+                    f"{type(self).__name__}.{name} would not be called: it is a private method of "
+                    f"scikit-learn's. Instead {instead}."
+                )
         if incremental:
             self._validate_changed_params()
         self._check_options()

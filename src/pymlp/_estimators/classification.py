@@ -18,7 +18,10 @@ from .._data.label_checks import as_scored, checked_classes, checked_labels
 from .._data.labels import Labels, labels_of, labels_of_classes, labels_of_outputs
 from .._data.samples import Given
 from .._system.arrays import Array, unwatched
+from .._system.elsewhere import elsewhere
+from .answers import OF_PARTIAL_FIT
 from .base import BaseMLP
+from .inputs import given_validation_set
 from .labels import LabelsMixin
 from .options import is_stochastic
 
@@ -38,12 +41,17 @@ class Classifier(LabelsMixin, BaseMLP):
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @elsewhere(**OF_PARTIAL_FIT)
     def partial_fit(
         self,
         X: ArrayLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         classes: Any = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train one epoch, going on from the present weights and optimizer state.
 
@@ -60,6 +68,12 @@ class Classifier(LabelsMixin, BaseMLP):
         classes : array-like of shape (n_classes,) or list of such, default=None
             All classes that will ever occur, in a list by column of y if that has several;
             needed in the first call.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after the epoch, into `history_`.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Labels or targets of the validation set.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Weights of the validation set.
 
         Returns
         -------
@@ -73,12 +87,19 @@ class Classifier(LabelsMixin, BaseMLP):
             ``class_weight='balanced'``, or if the epoch diverges; the weights then stay as they
             were.
         """
-        return self._fit(Given(X, y, sample_weight, classes), incremental=True)
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight, classes), given_val, incremental=True)
 
     # --- what differs from the other estimator ---------------------------------------------------
 
     def _loss_name(self) -> str:
         return self.loss
+
+    def _idle(self, *, is_validated: bool) -> dict[str, str]:
+        idle = super()._idle(is_validated=is_validated)
+        if self.loss != "focal":
+            idle["focal_gamma"] = "loss='focal'"
+        return idle
 
     def _check_options(self) -> None:
         super()._check_options()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 
+from .._data.samples import Given
 from .._system.arrays import Array
+from .._system.elsewhere import elsewhere
+from .answers import OF_PARTIAL_FIT
 from .classifier import MLPClassifier
-from .ensemble_base import Ensemble
+from .ensemble_base import Ensemble, is_stochastic
+from .inputs import given_validation_set
 from .labels import LabelsMixin, gives_probabilities
 from .regressor import MLPRegressor
 from .targets import TargetsMixin
@@ -48,6 +53,9 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         member's `random_state` that was fitted alone.
     classes_ : ndarray of shape (n_classes,), or list of such
         Class labels, in a list by label for multi-output.
+    history_ : dict of str to list of float
+        Columns of the members' ``history_``, by epoch their mean over those members that have run
+        it; ``estimators_[k].history_`` are those of one.
     n_outputs_ : int
         Outputs of each network.
     out_activation_ : str
@@ -104,6 +112,57 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
 
     def _loss_name(self) -> str:
         return self._template().loss
+
+    @available_if(is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
+    @elsewhere(**OF_PARTIAL_FIT)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: Any = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train each member for one epoch, going on from its weights and optimizer state.
+
+        With `bootstrap` a call's samples are drawn as ``fit`` draws them: the same in each call
+        with as many samples, so that calls with the same data are epochs of one fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        classes : array-like of shape (n_classes,) or list of such, default=None
+            All classes that will ever occur, in a list by column of y if that has several;
+            needed in the first call.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after the epoch, into the members' `history_`.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Its labels or targets.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Weights of the validation set.
+
+        Returns
+        -------
+        self : object
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError
+            As the members' ``partial_fit`` raises it. The ensemble is then as it was before the
+            call, which also holds of Ctrl-C.
+        """
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight, classes), given_val, incremental=True)
 
     def _outputs(self, X: Any) -> Array:
         return _mean(self._of_members(X))
@@ -174,6 +233,9 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     estimators_ : list of MLPRegressor
         The members. Each has the weights, to the last bit, of a clone of `estimator` with the
         member's `random_state` that was fitted alone.
+    history_ : dict of str to list of float
+        Columns of the members' ``history_``, by epoch their mean over those members that have run
+        it; ``estimators_[k].history_`` are those of one.
     n_outputs_ : int
         Outputs of each network.
     n_features_in_ : int
@@ -209,6 +271,53 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
 
     def _template(self) -> MLPRegressor:
         return MLPRegressor() if self.estimator is None else self.estimator
+
+    @available_if(is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
+    @elsewhere(**OF_PARTIAL_FIT)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train each member for one epoch, going on from its weights and optimizer state.
+
+        With `bootstrap` a call's samples are drawn as ``fit`` draws them: the same in each call
+        with as many samples, so that calls with the same data are epochs of one fit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; None weighs all samples 1.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after the epoch, into the members' `history_`.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Its labels or targets.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Weights of the validation set.
+
+        Returns
+        -------
+        self : object
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError
+            As the members' ``partial_fit`` raises it. The ensemble is then as it was before the
+            call, which also holds of Ctrl-C.
+        """
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight), given_val, incremental=True)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Predict targets, the mean over the members.

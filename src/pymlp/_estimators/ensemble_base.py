@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import zip_longest
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -21,14 +22,17 @@ from .. import _core
 from .._data.checks import arithmetic_type, checked_weight, naming, validated
 from .._data.samples import Given
 from .._system.arrays import Array, unwatched
+from .._system.elsewhere import elsewhere
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn
+from .._system.params import check_params
 from .._system.random_states import undrawn
 from .._system.threads import fit_side_by_side, limited_threads
+from . import options
+from .answers import OF_ENSEMBLE, OF_FIT
 from .base import BaseMLP
 from .fitted import network_of
 from .inputs import given_validation_set
-from .options import check_parameter
 from .saving import Savable
 
 MEMBER_BYTES = 2**14  # at least: a fitted estimator and its smallest arrays
@@ -46,6 +50,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
     }
 
+    @elsewhere(**OF_ENSEMBLE)
     def __init__(
         self,
         estimator: BaseMLP | None = None,
@@ -61,6 +66,9 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         self.random_state = random_state
         self.n_threads = n_threads
 
+    def _validate_params(self) -> None:
+        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
+
     @abstractmethod
     def _template(self) -> BaseMLP:
         """The estimator that the members are clones of."""
@@ -74,6 +82,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 setattr(self, name, getattr(member, name))
 
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
+    @elsewhere(**OF_FIT)
     def fit(
         self,
         X: ArrayLike,
@@ -124,82 +133,120 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         ConvergenceWarning
             What members warn of, once for all, with the number of members.
         """
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight), given_val)
+
+    @property
+    def history_(self) -> dict[str, list[float]]:
+        """What was measured in each epoch: means over those members that have run it."""
+        if not hasattr(self, "estimators_"):
+            raise AttributeError("history_ is there after fit has been called.")
+        of_members = [member.history_ for member in self.estimators_]
+        means = {}
+        for name in dict.fromkeys(column for history in of_members for column in history):
+            columns = [history.get(name, []) for history in of_members]
+            # (n_epochs, n_estimators)
+            values = np.array([*zip_longest(*columns, fillvalue=np.nan)])
+            with np.errstate(all="ignore"):
+                mean = np.nansum(values, axis=1) / np.count_nonzero(~np.isnan(values), axis=1)
+            means[name] = mean.tolist()
+        return means
+
+    # --- the course of a fit ---------------------------------------------------------------------
+
+    def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
+        """Fit the members, new ones or for another epoch those that are there."""
+        if incremental:  # scikit-learn looks in the first call only
+            self._validate_params()
         template = clone(self._template())
         template._validate_params()
-        types = template._arithmetic_types()
-        given, given_val = Given(X, y), given_validation_set(X_val, y_val, sample_weight_val)
-        data, target = template._validated_X_y(given, types, reset=True)
-        checked = [(given, data, target)]
-        if given_val is not None:
-            with naming("X_val, y_val"):
-                dtype = arithmetic_type(data, types)
-                of_val = template._validated_X_y(given_val, [dtype], reset=False)
-            checked.append((given_val, *of_val))
-
-        # a member that holds rows out needs one that weighs something in either part
-        n_needed = 2 if template._stops_early() and given_val is None else 1
-
-        def fit_member(seed: int) -> Any:
-            weight = sample_weight
-            if self.bootstrap:
-                weight = _bootstrapped(seed, sample_weight, data, n_needed)
-            member = clone(template).set_params(random_state=seed)
-            member._checked = checked
-            validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-            try:
-                return member.fit(X, y, weight, **validation)
-            except Exception as error:
-                error.add_note(f"Raised by the member with random_state={seed}.")
-                raise
-            finally:
-                vars(member).pop("_checked", None)
-
         with undrawn(self.random_state):
-            fitted, remarks = self._fit_members(fit_member, template.n_threads or 1)
+            goes_on = incremental and hasattr(self, "estimators_")
+            makers = self._copies(template) if goes_on else self._clones(template)
+            checked = _checked_once(makers[0]() if goes_on else template, given, given_val)
+            # a member that holds rows out needs one that weighs something in either part
+            n_needed = 2 if template._stops_early() and given_val is None else 1
+            validation = {}
+            if given_val is not None:
+                names = "X_val", "y_val", "sample_weight_val"
+                validation = dict(zip(names, given_val[:3], strict=True))
+            classes = {} if given.classes is None else {"classes": given.classes}
+
+            def fit_member(make: Callable[[], Any]) -> Any:
+                member, weight = make(), given.weight
+                if self.bootstrap:
+                    weight = _bootstrapped(member.random_state, weight, checked[0][1], n_needed)
+                member._checked = checked
+                fit = member.partial_fit if incremental else member.fit
+                try:
+                    return fit(given.X, given.y, weight, **classes, **validation)
+                except Exception as error:
+                    error.add_note(f"Raised by the member with random_state={member.random_state}.")
+                    raise
+                finally:
+                    vars(member).pop("_checked", None)
+
+            fits = [partial(fit_member, make) for make in makers]
+            fitted, remarks = self._run(fits, template.n_threads or 1, incremental=incremental)
         self.estimators_ = fitted
         self._adopt(self.estimators_[0])
         for remark in remarks:  # the members are kept where one of them is made an error
             warn(remark.message, remark.category)
         return self
 
-    def _fit_members(
-        self, fit_member: Callable[[int], Any], team: int
+    def _clones(self, template: Any) -> list[Callable[[], Any]]:
+        """Make new members: clones that differ by their seeds."""
+        check_memory(
+            self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
+        )
+        rng = check_random_state(self.random_state)
+        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_estimators)]
+        return [partial(_clone, template, seed) for seed in seeds]
+
+    def _copies(self, template: Any) -> list[Callable[[], Any]]:
+        """Make copies of the members that are there, with the template's parameters of now."""
+
+        def copied(fitted: Any) -> Any:
+            member = _clone(template, fitted.random_state)
+            # a fit replaces what it changes
+            vars(member).update({k: v for k, v in vars(fitted).items() if k not in vars(member)})
+            return member
+
+        return [partial(copied, fitted) for fitted in self.estimators_]
+
+    def _run(
+        self, fits: Sequence[Callable[[], Any]], team: int, *, incremental: bool
     ) -> tuple[list[Any], list[Warned]]:
         """Fit the members side by side, each on so many threads at least.
 
         Returns the members, without those that Ctrl-C met in their first epoch, and what is to be
         warned of.
         """
-        check_memory(
-            self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
-        )
-        rng = check_random_state(self.random_state)
-        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_estimators)]
         # more than a few a core only wait for each other
         most = max(64, 4 * (os.cpu_count() or 1))
         n_threads = min(self.n_threads or _core.max_threads(), most)
-        n_workers = max(1, min(self.n_estimators, n_threads // team))
+        n_workers = max(1, min(len(fits), n_threads // team))
         fitted, interrupted = fit_side_by_side(
-            [partial(fit_member, seed) for seed in seeds],
-            n_workers=n_workers,
-            n_threads=max(1, n_threads // n_workers),
+            fits, n_workers=n_workers, n_threads=max(1, n_threads // n_workers)
         )
         remarks = []
         if interrupted:
             fitted = [f for f in fitted if f.estimator.n_iter_ > 0]
-            if not fitted:
+            if not fitted or incremental:
                 raise KeyboardInterrupt
-            kept = f"{len(fitted)} of {self.n_estimators} members are kept."
+            kept = f"{len(fitted)} of {len(fits)} members are kept."
             remarks.append(Warned(UserWarning, f"Training interrupted by user: {kept}"))
         for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
-            message = f"{count} of {self.n_estimators} members: {warned.message}"
+            message = f"{count} of {len(fits)} members: {warned.message}"
             remarks.append(Warned(warned.category, message))
         return [f.estimator for f in fitted], remarks
+
+    # --- predictions -----------------------------------------------------------------------------
 
     def _of_members(self, X: Any) -> Array:
         """Outputs of each member's network: (n_estimators, n_samples, n_outputs)."""
         check_is_fitted(self)
-        check_parameter(self, "n_threads")  # may have been set since
+        options.check_parameter(self, "n_threads")  # may have been set since
         dtype = self.estimators_[0].coefs_[0].dtype
         X = validated(self, X, types=[dtype], reset=False)
         with limited_threads(self.n_threads and min(self.n_threads, 2**31 - 1)):
@@ -209,6 +256,33 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         tags = get_tags(self._template())
         tags.transformer_tags = None
         return tags
+
+
+def _clone(template: Any, seed: int) -> Any:
+    return clone(template).set_params(random_state=seed)
+
+
+def _checked_once(
+    network: Any, given: Given, given_val: Given | None
+) -> list[tuple[Given, Any, Any]]:
+    """Check the data for all members, for the first or for another epoch of such a network."""
+    goes_on = hasattr(network, "coefs_")
+    types = network._arithmetic_types()
+    if goes_on and network.precision is None:
+        types = [network.coefs_[0].dtype]
+    X, y = network._validated_X_y(given, types, reset=not goes_on)
+    if given_val is None:
+        return [(given, X, y)]
+    with naming("X_val, y_val"):
+        types = [arithmetic_type(X, types)]
+        return [(given, X, y), (given_val, *network._validated_X_y(given_val, types, reset=False))]
+
+
+def is_stochastic(ensemble: Ensemble) -> bool:
+    """Tell whether the members' solver works by mini-batches, as partial_fit needs."""
+    network = ensemble._template()
+    # anything else is partial_fit's to refuse
+    return not isinstance(network, BaseMLP) or options.is_stochastic(network)
 
 
 def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array:

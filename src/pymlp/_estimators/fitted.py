@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_regressor
 from sklearn.utils import Tags, estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
@@ -54,6 +54,32 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if hasattr(self, "averaged_coefs_"):
             return self.averaged_coefs_, self.averaged_intercepts_
         return self.coefs_, self.intercepts_
+
+    @property
+    def coef_(self) -> Array:
+        """Weights of a network without hidden layers, as scikit-learn's linear models have them."""
+        coef: Array = self._as_linear(self._only_layer("coef_")[0].T)
+        return coef
+
+    @property
+    def intercept_(self) -> Any:
+        """Biases of a network without hidden layers."""
+        return self._as_linear(self._only_layer("intercept_")[1])
+
+    def _only_layer(self, name: str) -> tuple[Array, Array]:
+        if not hasattr(self, "coefs_"):
+            raise AttributeError(f"{name} is there after fit has been called.")
+        (coef, *hidden), (intercept, *_) = self._predictive_weights()
+        if hidden:
+            raise AttributeError(
+                f"{name} is that of a network without hidden layers, hidden_layer_sizes=(). This "
+                f"{type(self).__name__} has {len(hidden)}: see coefs_ and intercepts_."
+            )
+        return coef, intercept
+
+    def _as_linear(self, by_output: Array) -> Any:
+        """Leave the outputs' axis out for a regressor of one target, as LinearRegression does."""
+        return by_output[0] if is_regressor(self) and len(by_output) == 1 else by_output
 
     def _fitted_parameters(self) -> Parameters:
         """``coefs_`` and ``intercepts_``, which may have been set by hand."""
@@ -186,6 +212,12 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return int(self.coefs_[-1].shape[0])
 
     # --- scikit-learn's protocols ----------------------------------------------------------------
+
+    def __dir__(self) -> list[str]:
+        # scikit-learn's diagrams would show attributes that this network has not
+        properties = ("coef_", "intercept_", "learning_rate_")
+        absent = {name for name in properties if not hasattr(self, name)}
+        return [name for name in super().__dir__() if name not in absent]
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -49,7 +49,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ImportError
-        Without safetensors: ``pip install "pymlp[files]"``.
+        Without safetensors: ``pip install safetensors``.
     OSError
         If the file cannot be opened or read.
     ValueError

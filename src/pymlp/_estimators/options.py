@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from functools import lru_cache
 from inspect import signature
 from numbers import Integral, Real
 from operator import is_
@@ -16,14 +17,15 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import (
     Interval,
     Options,
-    StrOptions,
-    validate_parameter_constraints,
 )
 
 from .._fit.optimizer import N_MOMENTS
 from .._fit.records import Goal
 from .._fit.validation import scoring_column
 from .._network import initializers as _initializers
+from .._system.meant import meant
+from .._system.messages import warn
+from .._system.params import check_params, one_of
 from ..schedules import NAMED, Schedule
 
 ACTIVATIONS = (
@@ -89,12 +91,12 @@ class EstimatorOptions(BaseEstimator):
     _sound: tuple[Any, ...] = ()  # parameters that were checked
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
-        "solver": [StrOptions({"lbfgs", *N_MOMENTS})],
+        "activation": [one_of(*ACTIVATIONS), "array-like"],
+        "solver": [one_of(*N_MOMENTS, "lbfgs")],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [one_of("auto"), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [
-            StrOptions({"constant", "invscaling", "adaptive", *NAMED}),
+            one_of("constant", "invscaling", "adaptive", *NAMED),
             Schedule,
             callable,
         ],
@@ -105,7 +107,7 @@ class EstimatorOptions(BaseEstimator):
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
-        "warm_start": ["boolean", StrOptions({"full"})],
+        "warm_start": ["boolean", one_of("full")],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
         "early_stopping": ["boolean"],
@@ -119,14 +121,14 @@ class EstimatorOptions(BaseEstimator):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "init": [StrOptions(set(_initializers.NAMES)), callable],
+        "init": [one_of(*_initializers.NAMES), callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
-        "scoring": [None, StrOptions({"loss", *get_scorer_names()}), callable],
+        "scoring": [None, one_of("loss", *get_scorer_names()), callable],
         "monitor_gradients": ["boolean"],
         "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-        "precision": [None, StrOptions(set(PRECISIONS))],
+        "precision": [None, one_of(*PRECISIONS)],
     }
 
     def _set_parameters(self, given: dict[str, Any]) -> None:
@@ -163,6 +165,32 @@ class EstimatorOptions(BaseEstimator):
                         f"it must be {off}. Got {value!r} instead."
                     )
 
+    def _idle(self, *, is_validated: bool) -> dict[str, str]:
+        """What each of the parameters that scikit-learn lacks would need to have an effect.
+
+        Only those that have none. Of scikit-learn's own, which searches and scripts set as they
+        please, it says nothing itself.
+        """
+        idle = {}
+        if self.solver not in ("adamw", "lion"):
+            idle["weight_decay"] = "solver='adamw' or 'lion'"
+        if not self._hidden_units() and np.any(self.dropout):
+            idle["dropout"] = "hidden layers"
+        if not is_validated and not self._stops_early():
+            idle["scoring"] = "a validation set: X_val or, not with 'lbfgs', early_stopping=True"
+        return idle
+
+    def _warn_of_idle(self, *, is_validated: bool) -> None:
+        """Warn, once, of parameters that have been set and have no effect."""
+        defaults = _defaults(type(self).__init__)
+        found = [
+            f"{name}={value!r} has no effect without {need}"
+            for name, need in self._idle(is_validated=is_validated).items()
+            if (value := getattr(self, name)) != defaults.get(name, value)
+        ]
+        if found:
+            warn(f"{type(self).__name__}: {'; '.join(found)}.")
+
     def _validate_changed_params(self) -> None:
         """Check each parameter unless all are those that were found sound before.
 
@@ -187,7 +215,7 @@ class EstimatorOptions(BaseEstimator):
                     f"The '{name}' parameter of {type(self).__name__} must be a float, at most "
                     f"{float_info.max}. Got an integer of {value.bit_length()} bits."
                 )
-        super()._validate_params()
+        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
 
     def _check_callables(self) -> None:
         """Check that functions take what they will be given."""
@@ -241,8 +269,8 @@ class EstimatorOptions(BaseEstimator):
         for name in names:
             if not isinstance(name, str) or name not in ACTIVATIONS:
                 raise ValueError(
-                    f"The names in the 'activation' parameter must be among {list(ACTIVATIONS)}. "
-                    f"Got {name!r} instead."
+                    f"The names in the 'activation' parameter must be among {list(ACTIVATIONS)}."
+                    f"{meant(name, ACTIVATIONS)} Got {name!r} instead."
                 )
         _check_count("activation", len(names), n_hidden)
         return [str.__str__(name) for name in names]  # of an enumeration's member not its name
@@ -282,8 +310,13 @@ class EstimatorOptions(BaseEstimator):
 
 def check_parameter(est: Any, name: str) -> None:
     """Check a single parameter as `fit` does, for methods that read what may be set after it."""
-    constraints, value = {name: est._parameter_constraints[name]}, {name: getattr(est, name)}
-    validate_parameter_constraints(constraints, value, type(est).__name__)
+    check_params(est._parameter_constraints, {name: getattr(est, name)}, type(est).__name__)
+
+
+@lru_cache
+def _defaults(init: Callable[..., None]) -> dict[str, Any]:
+    """The parameters' defaults."""
+    return {name: p.default for name, p in signature(init).parameters.items()}
 
 
 def _values(parameter: str, given: Any) -> list[Any]:

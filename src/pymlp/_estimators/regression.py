@@ -15,8 +15,11 @@ from .._core import Loss
 from .._data.real_targets import RealTargets, as_numbers, checked_targets_of, n_targets_of
 from .._data.samples import Given, Samples
 from .._system.arrays import Array
+from .._system.elsewhere import elsewhere
 from .._system.messages import warn
+from .answers import OF_PARTIAL_FIT
 from .base import BaseMLP
+from .inputs import given_validation_set
 from .options import is_stochastic
 from .targets import TargetsMixin
 
@@ -38,8 +41,16 @@ class Regressor(TargetsMixin, BaseMLP):
 
     @available_if(is_stochastic)
     @_fit_context(prefer_skip_nested_validation=True)
+    @elsewhere(**OF_PARTIAL_FIT)
     def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train one epoch, going on from the present weights and optimizer state.
 
@@ -53,6 +64,12 @@ class Regressor(TargetsMixin, BaseMLP):
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; None weighs all samples 1.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            Validation set: scored after the epoch, into `history_`.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Labels or targets of the validation set.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Weights of the validation set.
 
         Returns
         -------
@@ -65,7 +82,8 @@ class Regressor(TargetsMixin, BaseMLP):
             If a parameter or the data are not valid, with ``early_stopping=True``, or if the
             epoch diverges; the weights then stay as they were.
         """
-        return self._fit(Given(X, y, sample_weight), incremental=True)
+        given_val = given_validation_set(X_val, y_val, sample_weight_val)
+        return self._fit(Given(X, y, sample_weight), given_val, incremental=True)
 
     def predict(self, X: ArrayLike) -> Array:
         """Predict targets.
@@ -98,6 +116,11 @@ class Regressor(TargetsMixin, BaseMLP):
         return self._target.decode(outputs)
 
     # --- what differs from the other estimator ---------------------------------------------------
+
+    def _idle(self, *, is_validated: bool) -> dict[str, str]:
+        needs = {"quantile": "pinball", "huber_delta": "huber"}
+        of_loss = {name: f"loss={loss!r}" for name, loss in needs.items() if self.loss != loss}
+        return super()._idle(is_validated=is_validated) | of_loss
 
     def _check_options(self) -> None:
         super()._check_options()

@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from .._data.real_targets import LOSSES
+from .._system.elsewhere import elsewhere
+from .._system.params import one_of
+from .answers import OF_NETWORK
 from .options import EstimatorOptions
 from .regression import Regressor
 
@@ -67,7 +70,7 @@ class MLPRegressor(Regressor):
         Print a line an epoch: scikit-learn's, which ends with the loss. With a validation set it
         goes on with its loss and score, the learning rate if it has changed, and how long
         `max_iter` epochs would still take; so do iterations of 'lbfgs', silent without. With rich
-        (``pip install "pymlp[progress]"``) it is one live line on a terminal, and in a notebook
+        (``pip install rich``) it is one live line on a terminal, and in a notebook
         with ipywidgets, whose saved page keeps its last state.
     warm_start : bool or 'full', default=False
         Start `fit` from the previous weights and train up to `max_iter` more epochs; with 'full'
@@ -144,6 +147,11 @@ class MLPRegressor(Regressor):
         Weights of each layer.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    coef_ : ndarray of shape (n_outputs, n_features) or (n_features,)
+        Weights of a network without hidden layers, as scikit-learn's linear models have them: of
+        one dimension for a regressor of one target. With `ema_decay` their average.
+    intercept_ : ndarray of shape (n_outputs,) or float
+        Biases of a network without hidden layers, in the same way.
     averaged_coefs_, averaged_intercepts_ : list of ndarray
         Moving averages of `coefs_` and `intercepts_`, which predict; only with `ema_decay`.
     n_averaged_ : int
@@ -239,11 +247,12 @@ class MLPRegressor(Regressor):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **EstimatorOptions._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [one_of(*LOSSES)],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
     }
 
+    @elsewhere(**OF_NETWORK)
     def __init__(
         self,
         loss: str = "squared_error",

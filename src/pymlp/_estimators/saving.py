@@ -52,7 +52,7 @@ class Savable:
         Raises
         ------
         ImportError
-            Without safetensors: ``pip install "pymlp[files]"``.
+            Without safetensors: ``pip install safetensors``.
         NotFittedError
             Before `fit`.
         OSError

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._system.arrays import Array
 from .._system.memory import check_memory
+from .._system.messages import missing
 from .replace import replace_file
 
 FORMAT = 1  # a reader understands all up to its own
@@ -220,4 +221,4 @@ def require_safetensors() -> None:
     try:
         import safetensors  # noqa: F401
     except ImportError as error:
-        raise ImportError('Model files need safetensors: pip install "pymlp[files]"') from error
+        raise missing("A model file", "safetensors") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .._system.messages import say
+from .._system.messages import missing, say
 from . import data, report
 from .job import Job, Result, train_all
 from .table import describe, table
@@ -55,7 +55,7 @@ def _page(parser: argparse.ArgumentParser, folder: Path | None) -> Path | None:
     try:
         return report.prepare(folder)
     except ImportError:
-        parser.error('argument --report: needs matplotlib: pip install "pymlp[plot]"')
+        parser.error(str(missing("argument --report:", "matplotlib")))
     except OSError as error:
         parser.error(f"argument --report: {error}")
 

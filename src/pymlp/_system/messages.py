@@ -30,6 +30,11 @@ def say(line: str) -> None:
     print(f"{line}\n", end="", file=stdout, flush=hasattr(stdout, "flush"))
 
 
+def missing(what: str, package: str) -> ImportError:
+    """Say what needs a package. Who has built pymlp from its source need not build it again."""
+    return ImportError(f"{what} needs {package}: pip install {package}")
+
+
 class Warned(NamedTuple):
     """A warning that was not given yet."""
 

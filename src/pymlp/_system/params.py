@@ -7,7 +7,66 @@ from inspect import signature
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils._param_validation import validate_parameter_constraints
+from sklearn.utils._param_validation import (
+    InvalidParameterError,
+    StrOptions,
+    make_constraint,
+    validate_parameter_constraints,
+)
+
+from .meant import meant
+
+# a parameter that comes first, or sounds as if it were another, and that other one
+_MISTAKEN = {
+    "loss": "hidden_layer_sizes",
+    "estimator": "n_estimators",
+    "learning_rate": "learning_rate_init",
+}
+
+
+def one_of(*names: str) -> StrOptions:
+    """Make scikit-learn's constraint of some names, which it tells in this order."""
+    return StrOptions(dict.fromkeys(names).keys())
+
+
+def check_params(constraints: dict[str, list[Any]], params: dict[str, Any], owner: str) -> None:
+    """Check parameters as scikit-learn does; what may have been meant is told, too.
+
+    Parameters
+    ----------
+    constraints : dict of str to list
+        By name, what each may be.
+    params : dict of str to any
+    owner : str
+        Whose they are.
+
+    Raises
+    ------
+    InvalidParameterError
+        A ValueError, if one is none of what it may be.
+    """
+    for name, value in params.items():
+        try:
+            validate_parameter_constraints(constraints, {name: value}, owner)
+        except InvalidParameterError as error:
+            got = f" Got {value!r} instead."
+            error.args = (str(error).replace(got, _hint(constraints, name, value) + got),)
+            raise
+
+
+def _hint(constraints: dict[str, list[Any]], name: str, value: Any) -> str:
+    """What may have been meant: a name that is allowed, or another parameter."""
+    names = {
+        parameter: [n for c in allowed if isinstance(c, StrOptions) for n in c.options]
+        for parameter, allowed in constraints.items()
+    }
+    others = [other for other in names if isinstance(value, str) and value in names[other]]
+    mistaken = _MISTAKEN.get(name)
+    if mistaken in constraints and any(
+        make_constraint(constraint).is_satisfied_by(value) for constraint in constraints[mistaken]
+    ):
+        others.append(mistaken)
+    return f" Did you mean {others[0]}={value!r}?" if others else meant(value, names[name])
 
 
 class HasParams:
@@ -66,8 +125,7 @@ class HasParams:
         ValueError
             If one is out of range.
         """
-        params = self.get_params(deep=False)
-        validate_parameter_constraints(self._parameter_constraints, params, type(self).__name__)
+        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
 
 
 def with_copied_parts(owner: Any, params: dict[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from .._estimators.base import BaseMLP
 from .._estimators.saving import described
 from .._files.container import require_safetensors
 from .._files.replace import replace_file
+from .._system.elsewhere import elsewhere
 from .._system.messages import say, warn
 from ._callback import Callback, row
-from ._elsewhere import elsewhere
 from ._monitor import MonitorCallback
 
 PATH = [str, os.PathLike]

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval
 
 from .._estimators.base import BaseMLP
+from .._system.elsewhere import elsewhere
 from .._system.messages import say
 from ..schedules import Schedule
 from ._callback import Callback
-from ._elsewhere import elsewhere
 from ._monitor import MonitorCallback
 
 

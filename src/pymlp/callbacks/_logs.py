@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .._estimators.base import BaseMLP
-from .._system.messages import warn
+from .._system.elsewhere import elsewhere
+from .._system.messages import missing, warn
 from ._callback import row
-from ._elsewhere import elsewhere
 from ._files import PATH, FileCallback
 
 MAX_HEAD = 2**16  # characters of a table's first line, of a file that may be anything
@@ -298,7 +298,5 @@ def _tensorboard() -> tuple[Any, Any]:
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.record_writer import RecordWriter
     except ImportError as error:
-        raise ImportError(
-            'TensorBoard needs tensorboardX: pip install "pymlp[tensorboard]"'
-        ) from error
+        raise missing("TensorBoard", "tensorboardX") from error
     return RecordWriter, Event

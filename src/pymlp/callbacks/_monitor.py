@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import StrOptions
-
 from .._estimators.base import BaseMLP
+from .._system.meant import meant
+from .._system.params import one_of
 from ._callback import Callback
 
 MONITORED = ("gradient_norm_", "activation_norm_", "dead_share_")
@@ -29,7 +29,7 @@ class MonitorCallback(Callback):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "monitor": [str],
-        "mode": [StrOptions({"auto", "min", "max"})],
+        "mode": [one_of("auto", "min", "max")],
     }
     monitor: str
     mode: str
@@ -80,6 +80,7 @@ class MonitorCallback(Callback):
                 needs = f" The columns 'val_...' need a {pass_it}"
             elif self.monitor.startswith(MONITORED):
                 needs = " The estimator's parameter monitor_gradients=True adds it."
+            needs += meant(self.monitor, history)
             raise ValueError(
                 f"{monitors} not a column of history_: there are {', '.join(map(repr, history))}."
                 f"{needs}"

@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval
 from .._estimators.base import BaseMLP
 from .._estimators.tasks import copied_weights
 from .._system.arrays import Array
+from .._system.elsewhere import elsewhere
 from .._system.messages import say, warn
 from ._callback import Callback, row
-from ._elsewhere import elsewhere
 from ._monitor import MonitorCallback
 
 

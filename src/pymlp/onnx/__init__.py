@@ -1,6 +1,6 @@
 """Fitted estimators as ONNX models, for onnxruntime and whatever else reads them.
 
-`export` writes a file, by the onnx package (``pip install "pymlp[onnx]"``). Importing this module
+`export` writes a file, by the onnx package (``pip install onnx``). Importing this module
 also tells skl2onnx of the estimators, if that is installed, as `register` does.
 """
 
@@ -21,6 +21,8 @@ from .._estimators.fitted import predictor_of
 from .._estimators.regressor import MLPRegressor
 from .._files.replace import replace_file
 from .._system.arrays import Array
+from .._system.meant import meant
+from .._system.messages import missing
 from ._graph import OPSET, Graph, Output, predict
 
 __all__ = ["export", "register"]
@@ -93,8 +95,8 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
         )
     if precision not in (None, *PRECISIONS):
         raise ValueError(
-            f"The 'precision' parameter must be among {[None, *PRECISIONS]}. "
-            f"Got {precision!r} instead."
+            f"The 'precision' parameter must be among {[None, *PRECISIONS]}."
+            f"{meant(precision, PRECISIONS)} Got {precision!r} instead."
         )
     check_is_fitted(est)
     model = _model(est, precision or predictor_of(est)[0][0].parameters().coefs[0].dtype)
@@ -173,7 +175,7 @@ def _model(est: Any, dtype: Any) -> Any:
         import onnx
         from onnx import helper
     except ImportError as error:
-        raise ImportError('pymlp.onnx needs the onnx package: pip install "pymlp[onnx]"') from error
+        raise missing("pymlp.onnx", "onnx") from error
     graph = _Nodes(dtype)
     networks, target = predictor_of(est)
     outputs = predict(graph, networks, target, "X")

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.isotonic import isotonic_regression
 
 from .._system.arrays import Array
+from .._system.meant import meant
 from ._axes import Display, estimator_of, log_scale, plot_epochs, size_in_points
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class GradientFlowDisplay(Display):
         network = estimator_of(cls, estimator)
         if quantity not in LABELS:
             raise ValueError(
-                f"The 'quantity' parameter must be a str among {set(LABELS)}. "
-                f"Got {quantity!r} instead."
+                f"The 'quantity' parameter must be among {list(LABELS)}."
+                f"{meant(quantity, LABELS)} Got {quantity!r} instead."
             )
         history = network.history_
         columns = {k: f"{quantity}_{k}" for k in range(network.n_layers_ - 1)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._system.meant import meant
 from ._axes import Display, estimator_of, log_scale, plot_epochs
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class HistoryDisplay(Display):
         validation = history.get(f"val_{name}")
         if training is None and validation is None:
             raise ValueError(
-                f"The 'metric' parameter must be a column of history_, which has {list(history)}. "
-                f"Got {metric!r} instead."
+                f"The 'metric' parameter must be a column of history_, which has {list(history)}."
+                f"{meant(metric, history)} Got {metric!r} instead."
             )
         best_epoch = getattr(network, "best_epoch_", None)
         display = cls(training, validation, metric=name, best_epoch=best_epoch)

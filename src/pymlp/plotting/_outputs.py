@@ -9,6 +9,7 @@ from sklearn.base import is_classifier
 from .._estimators.base import BaseMLP
 from .._estimators.fitted import network_of
 from .._system.arrays import Array
+from .._system.meant import meant
 
 
 def outputs_of(network: BaseMLP) -> list[Any]:
@@ -35,7 +36,10 @@ def output_weights(network: BaseMLP, class_: Any) -> Array:
     """Return the weights from the last hidden layer to the output of a class: (n_units,)."""
     outputs = outputs_of(network)
     if class_ not in outputs:
-        raise ValueError(f"The 'class_' parameter must be among {outputs}. Got {class_!r} instead.")
+        hint = meant(class_, [output for output in outputs if isinstance(output, str)])
+        raise ValueError(
+            f"The 'class_' parameter must be among {outputs}.{hint} Got {class_!r} instead."
+        )
     weights = network_of(network).parameters().coefs[-1]
     column = outputs.index(class_)
     if is_classifier(network) and network.n_outputs_ == 1:  # the output is the second class's
