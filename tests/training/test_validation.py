@@ -305,7 +305,7 @@ def test_a_score_that_is_never_known() -> None:
         MLPRegressor(early_stopping=True).fit(X, Y, X_val=X[:1], y_val=Y[:1])
     one_class = NAMES == "yes"
     clf = MLPClassifier(early_stopping=True, scoring="roc_auc")
-    with pytest.raises(ValueError, match="scoring='roc_auc' has no value .* lacks the class 'no'"):
+    with pytest.raises(ValueError, match=r"scoring='roc_auc' has no value .* lacks the class 'no'"):
         clf.fit(X, NAMES, X_val=X[one_class], y_val=NAMES[one_class])
 
 
