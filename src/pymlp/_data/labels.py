@@ -13,6 +13,7 @@ from .._core import Loss
 from .._system.arrays import Array
 from .class_weights import ClassWeight, weights_by_class, weights_by_classes
 from .label_arrays import (
+    as_labels,
     as_objects,
     as_text,
     check_room,
@@ -22,7 +23,7 @@ from .label_arrays import (
     is_binary,
     positions,
 )
-from .label_checks import dense
+from .label_checks import check_labels, dense
 from .label_data import classes_from_data, classes_to_data, sorted_classes
 from .samples import Samples
 from .targets import Evaluator, Target
@@ -148,8 +149,9 @@ class SingleLabel(Labels):
         return positions(y, self.classes, name)
 
     def absent(self, y: Any) -> list[Any]:
-        """Classes that y lacks and a score may need."""
-        return np.delete(self.classes, distinct(self.numbers(y))).tolist()
+        """Classes that y, as it was given, lacks and a score may need."""
+        present = self.numbers(check_labels(as_labels(y)))
+        return np.delete(self.classes, distinct(present)).tolist()
 
     def encode(self, y: Any, dtype: DTypeLike, smoothing: float = 0.0) -> Array:
         """Class numbers (n_samples,), or with two classes 0 and 1 as (n_samples, 1)."""

@@ -62,7 +62,7 @@ class Target(ABC):
         """What of it goes into a file, as JSON."""
 
     def absent(self, y: Any) -> list[Any]:  # noqa: ARG002
-        """Classes that y lacks and a score may need."""
+        """Classes that y, as it was given, lacks and a score may need."""
         return []
 
     def strata(self, encoded: Array) -> Array | None:  # noqa: ARG002
