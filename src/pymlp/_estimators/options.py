@@ -252,7 +252,7 @@ class EstimatorOptions(BaseEstimator):
             sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         except ValueError:  # ragged
             sizes = np.array([None])
-        if sizes.ndim != 1 or (sizes.size and sizes.dtype.kind not in "iu"):
+        if sizes.ndim != 1 or not all(_is_count(size) for size in sizes):
             raise ValueError(
                 "hidden_layer_sizes must be an integer or a sequence of integers, "
                 f"got {self.hidden_layer_sizes!r}."
@@ -317,6 +317,10 @@ def check_parameter(est: Any, name: str) -> None:
 def _defaults(init: Callable[..., None]) -> dict[str, Any]:
     """The parameters' defaults."""
     return {name: p.default for name, p in signature(init).parameters.items()}
+
+
+def _is_count(size: Any) -> bool:
+    return isinstance(size, Integral) and not isinstance(size, (bool, np.timedelta64))
 
 
 def _values(parameter: str, given: Any) -> list[Any]:
