@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import _core, callbacks, datasets, plotting, schedules
+from . import _core, callbacks, datasets, plotting, preprocessing, schedules
 from ._core import __version__
 from ._estimators.classifier import MLPClassifier
 from ._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from ._estimators.loading import load
 from ._estimators.regressor import MLPRegressor
+from ._estimators.tabular import TabularClassifier, TabularRegressor
 from ._resume.checkpoint import Checkpoint
 from ._system.config import show_config
 
@@ -22,12 +23,15 @@ __all__ = [
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",
     "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
     "__version__",
     "callbacks",
     "datasets",
     "load",
     "onnx",
     "plotting",
+    "preprocessing",
     "schedules",
     "show_config",
 ]

@@ -1,7 +1,7 @@
 """Learning rates that follow a plan, epoch by epoch: values of the parameter `learning_rate`.
 
 The rate of an epoch is `learning_rate_init` times the schedule's factor. A name ('cosine',
-'exponential', 'step', 'one_cycle', 'warm_up') stands for the class with its defaults. A schedule is
+'exponential', 'step', 'one_cycle', 'log_cosine', 'warm_up') stands for the class with its defaults. A schedule is
 planned over `max_iter` epochs; a fit that stops early has gone only part of the way.
 """
 
@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval
 
 from ._system.params import HasParams
 
-__all__ = ["Cosine", "Exponential", "OneCycle", "Schedule", "Step", "WarmUp"]
+__all__ = ["Cosine", "Exponential", "LogCosine", "OneCycle", "Schedule", "Step", "WarmUp"]
 
 SHARE = [Interval(Real, 0, 1, closed="right")]
 EPOCHS = [Interval(Integral, 1, None, closed="left")]
@@ -178,6 +178,40 @@ class OneCycle(Schedule):
 
 
 @dataclass
+class LogCosine(Schedule):
+    """Waves between 0 and 1, each twice as long as the one before.
+
+    Each wave ends with small steps, after which early stopping finds good weights: with four waves
+    after 1/15 of the epochs, where a network soon overfits, after 1/5, 7/15 or all of them.
+
+    Parameters
+    ----------
+    waves : int, default=4
+        At least 1.
+
+    References
+    ----------
+    Holzmueller, Grinsztajn & Steinwart, "Better by default: Strong pre-tuned MLPs and boosted
+    trees on tabular data", NeurIPS 2024, whose coslog4 it is.
+
+    Examples
+    --------
+    >>> from pymlp.schedules import LogCosine
+    >>> [round(LogCosine(waves=2)(epoch, 9), 2) for epoch in range(9)]
+    [0.41, 0.93, 0.15, 0.13, 0.72, 1.0, 0.76, 0.32, 0.04]
+    """
+
+    waves: int = 4
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"waves": EPOCHS}
+
+    def __call__(self, epoch: int, n_epochs: int) -> float:
+        """Tell an epoch's factor."""
+        at = min((epoch + 0.5) / n_epochs, 1.0)  # of the middle of an epoch, so that none is 0
+        wave = math.log2(1 + (2**self.waves - 1) * at)
+        return max((1 - math.cos(2 * math.pi * wave)) / 2, 1e-3)
+
+
+@dataclass
 class WarmUp(Schedule):
     """A straight rise to 1 in the first epochs, and then 1 or another schedule.
 
@@ -216,6 +250,7 @@ NAMED: dict[str, type[Schedule]] = {
     "exponential": Exponential,
     "step": Step,
     "one_cycle": OneCycle,
+    "log_cosine": LogCosine,
     "warm_up": WarmUp,
 }
 

@@ -46,8 +46,8 @@ class MLPClassifier(Classifier):
         Samples in a mini-batch, at least 1; 'auto' is ``min(200, n_samples)``. 'lbfgs' takes all.
     learning_rate : str, Schedule or callable, default='constant'
         For any stochastic solver 'constant', 'cosine', 'exponential', 'step', 'one_cycle',
-        'warm_up', an object of `pymlp.schedules`, or a function of the epoch (from 0) that
-        returns the rate itself. For 'sgd' also scikit-learn's 'invscaling'
+        'log_cosine', 'warm_up', an object of `pymlp.schedules`, or a function of the epoch (from 0)
+        that returns the rate itself. For 'sgd' also scikit-learn's 'invscaling'
         (``learning_rate_init / (t_ + 1) ** power_t``) and 'adaptive' (divided by 5 whenever
         progress stops), which the other solvers take for 'constant'.
     learning_rate_init : float, default=0.001

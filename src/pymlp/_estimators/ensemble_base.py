@@ -247,10 +247,13 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         """Outputs of each member's network: (n_estimators, n_samples, n_outputs)."""
         check_is_fitted(self)
         options.check_parameter(self, "n_threads")  # may have been set since
-        dtype = self.estimators_[0].coefs_[0].dtype
-        X = validated(self, X, types=[dtype], reset=False)
+        X = self._as_fitted(X, self.estimators_[0].coefs_[0].dtype)
         with limited_threads(self.n_threads and min(self.n_threads, 2**31 - 1)):
             return np.stack([network_of(member).predict(X) for member in self.estimators_])
+
+    def _as_fitted(self, X: Any, dtype: Any) -> Any:
+        """Check X for a prediction in a type of the arithmetic."""
+        return validated(self, X, types=[dtype], reset=False)
 
     def __sklearn_tags__(self) -> Tags:
         tags = get_tags(self._template())

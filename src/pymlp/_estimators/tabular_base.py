@@ -1,0 +1,126 @@
+"""Ensembles that take tables as they come: an encoder, the recipe, and what they predict."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils._param_validation import Interval
+
+from .._data.checks import naming
+from .._data.samples import Given
+from .._system.arrays import Array
+from .._system.params import one_of
+from ..preprocessing import TableEncoder
+from .base import BaseMLP
+from .ensemble_base import Ensemble
+from .options import EstimatorOptions
+
+OF_MEMBERS = (  # parameters that are the members' own
+    *("hidden_layer_sizes", "activation", "batch_size", "learning_rate", "learning_rate_init"),
+    *("max_iter", "n_iter_no_change", "validation_fraction", "dropout", "weight_decay", "scoring"),
+    "precision",
+)
+OF_ENCODER = ("categorical_features", "n_bins", "max_levels")
+
+
+class Tabular(Ensemble):
+    """Base of the estimators for tables; use `TabularClassifier` or `TabularRegressor`."""
+
+    encoder_: TableEncoder
+
+    bootstrap = False  # members differ by the rows that they hold out, too
+    categorical_features: Any
+    n_bins: int
+    max_levels: int
+    verbose: bool
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{name: EstimatorOptions._parameter_constraints[name] for name in OF_MEMBERS},
+        **{name: Ensemble._parameter_constraints[name] for name in ("n_estimators", "n_threads")},
+        **{name: TableEncoder._parameter_constraints[name] for name in OF_ENCODER},
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [one_of("loss", *get_scorer_names())],
+        "random_state": ["random_state"],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    _set_parameters = EstimatorOptions._set_parameters
+
+    @property
+    def partial_fit(self) -> Any:
+        """There is none: the encoding of the columns is learned from all rows."""
+        raise AttributeError(
+            f"{type(self).__name__} has no partial_fit: the encoding of the columns is learned "
+            "from all rows. Use fit, or an ensemble of networks behind a fitted TableEncoder."
+        )
+
+    def _member(self, kind: type[BaseMLP], **own: Any) -> Any:
+        """Make what the members are clones of.
+
+        The recipe was found on fifteen real tables: see docs/design.md, 'Tables'.
+        """
+        values = {name: getattr(self, name) for name in OF_MEMBERS}
+        # no alpha: AdamW's decay is in its place
+        fixed = {"solver": "adamw", "beta_2": 0.95, "alpha": 0.0, "init": "he_normal", "tol": 0.0}
+        return kind(**values, **fixed, early_stopping=True, **own)
+
+    @abstractmethod
+    def _targets(self, y: Any, weight: Array | None) -> tuple[Any, Array]:
+        """What the members are taught, and what the encoder goes by: (n_samples, k)."""
+
+    def _taught(self, y: Any) -> Any:
+        """A validation set's y as the members are taught it."""
+        return y
+
+    # --- the course of a fit ---------------------------------------------------------------------
+
+    def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
+        encoder = TableEncoder(
+            **{name: getattr(self, name) for name in OF_ENCODER}, random_state=0
+        )
+        before = dict(vars(self))
+        try:
+            template = clone(self._template())
+            y = template._checked_y(template._as_read(given.y))
+            taught, targets = self._targets(y, given.weight)
+            rows = encoder._fit_rows(given.X, targets, self._rows_type())
+            check_consistent_length(rows, taught)
+            if given_val is not None:
+                with naming("X_val, y_val"):
+                    X_val = encoder._rows(given_val.X, self._rows_type())
+                    given_val = Given(X_val, self._taught(given_val.y), *given_val[2:])
+            super()._fit(Given(rows, taught, *given[2:]), given_val, incremental=incremental)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        self._set_encoder(encoder)
+        return self
+
+    def _set_encoder(self, encoder: TableEncoder) -> None:
+        self.encoder_ = encoder
+        self.n_features_in_ = encoder.n_features_in_
+        vars(self).pop("feature_names_in_", None)
+        if hasattr(encoder, "feature_names_in_"):
+            self.feature_names_in_ = encoder.feature_names_in_
+
+    def _rows_type(self) -> Any:
+        """Type of the features: of the arithmetic."""
+        return np.float64 if self.precision == "float64" else np.float32
+
+    def _as_fitted(self, X: Any, dtype: Any) -> Any:
+        return self.encoder_._rows(X, dtype)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.sparse = False
+        return tags
