@@ -16,17 +16,23 @@ from .._fit.optimizer import Optimizer
 from .._fit.records import Records
 from .._network.parameters import Parameters
 from .._system.arrays import Array, unwatched
+from ..preprocessing import TableEncoder
 from .classifier import MLPClassifier
 from .ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .regressor import MLPRegressor
-from .saving import check_parameters
+from .saving import OF_TARGETS, check_parameters
+from .tabular import TabularClassifier, TabularRegressor
 
-CLASSES = {
-    kind.__name__: kind
-    for kind in (MLPClassifier, MLPRegressor, MLPEnsembleClassifier, MLPEnsembleRegressor)
+MEMBERS = {
+    MLPEnsembleClassifier: MLPClassifier,
+    MLPEnsembleRegressor: MLPRegressor,
+    TabularClassifier: MLPClassifier,
+    TabularRegressor: MLPRegressor,
+}
+CLASSES: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (MLPClassifier, MLPRegressor, *MEMBERS)
 }
 RENAMED = {"n_members": "n_estimators"}  # parameters, since the first files
-MEMBERS = {MLPEnsembleClassifier: MLPClassifier, MLPEnsembleRegressor: MLPRegressor}
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -43,8 +49,8 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    MLPClassifier, MLPRegressor, MLPEnsembleClassifier or MLPEnsembleRegressor
-        It has no callbacks.
+    object
+        Of the class that was saved. It has no callbacks.
 
     Raises
     ------
@@ -93,6 +99,8 @@ def rebuilt(arrays: dict[str, Array], model: Any) -> Any:
     if type(est) in MEMBERS:
         check_parameters(est)
         _set_members(est, arrays, model["members"])
+        if isinstance(est, (TabularClassifier, TabularRegressor)):
+            _set_encoder(est, arrays, model["encoder"])
     else:
         _set_network(est, arrays, model)
     if "feature_names" in model:
@@ -220,6 +228,24 @@ def _set_members(est: Any, arrays: dict[str, Array], models: Any) -> None:
     if any(_interface(m) != _interface(est.estimators_[0]) for m in est.estimators_):
         raise ValueError("its members differ in their features, outputs or classes")
     est._adopt(est.estimators_[0])
+
+
+def _set_encoder(est: Any, arrays: dict[str, Array], data: Any) -> None:
+    """Set what makes the members' features of a table's columns, and scales their targets."""
+    encoder = TableEncoder.from_data(data)
+    if encoder.n_features_out_ != est.n_features_in_:
+        raise ValueError(
+            f"its encoder makes {encoder.n_features_out_} features, its members have "
+            f"{est.n_features_in_}"
+        )
+    est._set_encoder(encoder)
+    if isinstance(est, TabularRegressor):
+        n_targets = est._target.n_targets
+        for name in OF_TARGETS:
+            values = arrays.pop(name)
+            if values.shape != (n_targets,) or not np.isfinite(values).all():
+                raise ValueError(f"its {name} are of the shape {values.shape}, or not finite")
+            setattr(est, name, values)
 
 
 def _interface(member: Any) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ from .._network.parameters import Parameters
 from .._system.arrays import Array
 
 N_REPLAYED = 3  # rows
+OF_TARGETS = ("target_mean_", "target_scale_")  # of a regressor for tables
 
 
 class Savable:
@@ -124,6 +125,10 @@ def described(
             arrays |= {f"members.{k}.{name}": a for name, a in of_member.items()}
             description.pop("feature_names", None)  # the ensemble's
             model["members"].append(description)
+        if hasattr(est, "encoder_"):
+            model["encoder"] = est.encoder_.to_data()
+            model.pop("feature_names", None)  # the encoder's
+            arrays |= {name: getattr(est, name) for name in OF_TARGETS if hasattr(est, name)}
         return arrays, model
     network = est._network()
     arrays |= est._fitted_parameters().to_arrays("", "_")
