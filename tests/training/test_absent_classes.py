@@ -36,6 +36,7 @@ def fitted(names: Any, scoring: Any, n_classes: int = 3) -> tuple[Any, Any]:
             lambda y, p, classes: metrics.d2_log_loss_score(y, p, labels=classes),
         ),
         ("neg_brier_score", lambda y, p, c: -metrics.brier_score_loss(y, p, labels=c)),
+        ("top_k_accuracy", lambda y, p, c: metrics.top_k_accuracy_score(y, p, labels=c)),
         ("accuracy", lambda y, p, classes: np.mean(classes[p.argmax(axis=1)] == y)),
     ],
 )
@@ -46,7 +47,7 @@ def test_scores_that_can_be_told_of_all_classes(names: Any, scoring: str, metric
 
 
 @KINDS
-@pytest.mark.parametrize("scoring", ["roc_auc_ovr", "roc_auc_ovr_weighted", "top_k_accuracy"])
+@pytest.mark.parametrize("scoring", ["roc_auc_ovr", "roc_auc_ovr_weighted"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_scores_without_a_value_name_set_and_class(names: Any, scoring: str) -> None:
     label = names.tolist()[2]

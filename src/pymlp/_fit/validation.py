@@ -155,11 +155,12 @@ def score_of(estimator: Any, scoring: Any, given: Given, target: Target) -> Scor
 
 
 def _of_classes(scorer: Any, classes: Array) -> Any:
-    """A scorer of probabilities told of all classes, where its metric can be told."""
+    """A scorer told of all classes, where its metric is one of outputs and can be told."""
     metric = getattr(scorer, "_score_func", None)
     if (
         metric is None
-        or getattr(scorer, "_response_method", None) != "predict_proba"
+        # labels would have the mean of predictions' scores go over other classes
+        or getattr(scorer, "_response_method", "predict") == "predict"
         or "labels" not in inspect.signature(metric).parameters
     ):
         return scorer
