@@ -47,8 +47,8 @@ def warned(kind: type, method: str = "fit", **params: Any) -> list[str]:
         (
             MLPClassifier,
             {"scoring": "f1_macro"},
-            "scoring='f1_macro' has no effect without a validation set: X_val or, not with "
-            "'lbfgs', early_stopping=True",
+            "scoring='f1_macro' has no effect without a validation set: X_val or "
+            "early_stopping=True",
         ),
         (MLPRegressor, {"quantile": 0.9}, "quantile=0.9 has no effect without loss='pinball'"),
         (MLPRegressor, {"huber_delta": 2.0}, "huber_delta=2.0 has no effect without loss='huber'"),

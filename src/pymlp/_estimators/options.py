@@ -177,7 +177,8 @@ class EstimatorOptions(BaseEstimator):
         if not self._hidden_units() and np.any(self.dropout):
             idle["dropout"] = "hidden layers"
         if not is_validated and not self._stops_early():
-            idle["scoring"] = "a validation set: X_val or, not with 'lbfgs', early_stopping=True"
+            held_out = "" if self.solver == "lbfgs" else " or early_stopping=True"
+            idle["scoring"] = f"a validation set: X_val{held_out}"
         return idle
 
     def _warn_of_idle(self, *, is_validated: bool) -> None:
