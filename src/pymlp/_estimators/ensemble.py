@@ -129,6 +129,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     ) -> Self:
         """Train each member for one epoch, going on from its weights and optimizer state.
 
+        The first call makes the members: later ones do not read `n_estimators` and `random_state`.
         With `bootstrap` a call's samples are drawn as ``fit`` draws them: the same in each call
         with as many samples, so that calls with the same data are epochs of one fit.
 
@@ -287,6 +288,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     ) -> Self:
         """Train each member for one epoch, going on from its weights and optimizer state.
 
+        The first call makes the members: later ones do not read `n_estimators` and `random_state`.
         With `bootstrap` a call's samples are drawn as ``fit`` draws them: the same in each call
         with as many samples, so that calls with the same data are epochs of one fit.
 

@@ -266,11 +266,9 @@ def _checked_once(
     network: Any, given: Given, given_val: Given | None
 ) -> list[tuple[Given, Any, Any]]:
     """Check the data for all members, for the first or for another epoch of such a network."""
-    goes_on = hasattr(network, "coefs_")
-    types = network._arithmetic_types()
-    if goes_on and network.precision is None:
-        types = [network.coefs_[0].dtype]
-    X, y = network._validated_X_y(given, types, reset=not goes_on)
+    is_first = not hasattr(network, "coefs_")
+    types = network._arithmetic_types(is_first=is_first)
+    X, y = network._validated_X_y(given, types, reset=is_first)
     if given_val is None:
         return [(given, X, y)]
     with naming("X_val, y_val"):
