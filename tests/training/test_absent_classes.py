@@ -1,5 +1,6 @@
 """Validation sets that lack a class, and the scores that need it."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,14 @@ def test_scores_without_a_value_name_set_and_class(names: Any, scoring: str) -> 
         assert f"lacks the class {label!r}" in message
     else:
         assert np.isfinite(clf.history_[f"val_{scoring}"]).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_many_classes_are_not_all_named() -> None:
+    clf = MLPClassifier(hidden_layer_sizes=(3,), max_iter=1, scoring="roc_auc_ovr")
+    named = "lacks the classes 1, 2, 3, 4, 5, 6, ... "
+    with pytest.raises(ValueError, match=re.escape(named)):
+        clf.fit(X, np.arange(60) % 20, X_val=X[::20], y_val=np.zeros(3, int))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple
@@ -170,7 +171,7 @@ def _of_classes(scorer: Any, classes: Array) -> Any:
 
 
 def _has_no_value(scoring: Any, absent: Sequence[Any], reason: Exception | str) -> ValueError:
-    classes = ", ".join(map(repr, absent))
+    classes = reprlib.repr(list(absent))[1:-1]
     return ValueError(
         f"scoring={scoring!r} has no value on the validation set, which lacks the "
         f"class{'es' if len(absent) > 1 else ''} {classes} (a set with rows of every class may be "
