@@ -206,7 +206,7 @@ class EstimatorOptions(BaseEstimator):
         """Check each parameter; first what scikit-learn's check of numbers does not survive."""
         for name in self._parameter_constraints:
             value = getattr(self, name)
-            if isinstance(value, Real) and not isinstance(value, (int, float, np.number, np.bool_)):
+            if not isinstance(value, (int, float, np.number, np.bool_)) and isinstance(value, Real):
                 raise ValueError(
                     f"The '{name}' parameter of {type(self).__name__} must be a number of Python's "
                     f"int or float, or of NumPy. Got {value!r} instead."
