@@ -167,6 +167,17 @@ def test_an_override_that_would_not_be_called(method: str, instead: str) -> None
         assert not hasattr(clf, "coefs_")
 
 
+def test_who_inherits_from_scikit_learns_as_well_overrides_nothing() -> None:
+    class Both(MLPClassifier, neural_network.MLPClassifier):
+        """Passes for scikit-learn's where that is asked by isinstance."""
+
+    both, ours = Both(**FEW, random_state=0), MLPClassifier(**FEW, random_state=0)
+    for weights, ours_weights in zip(
+        both.fit(X, LABELS).coefs_, ours.fit(X, LABELS).coefs_, strict=True
+    ):
+        np.testing.assert_array_equal(weights, ours_weights)
+
+
 def test_a_private_method_of_ones_own() -> None:
     class WithOwn(MLPClassifier):
         def _forward_pass_fast(self, X: Any) -> Any:

@@ -41,6 +41,7 @@ def refused(est: Any) -> str:
         ("scoring", "val_loss", "loss"),
         ("scoring", "auc", "roc_auc"),
         ("scoring", "mse", "neg_mean_squared_error"),
+        ("scoring", "log_loss", "neg_log_loss"),  # which is also a loss
         ("precision", "bf16", "bfloat16"),
         ("precision", "float", "float64"),
         ("warm_start", "Full", "full"),
@@ -97,6 +98,8 @@ def test_a_value_of_another_parameter(est: Any, meant: str) -> None:
         MLPRegressor(-1),
         MLPClassifier(0.5),
         MLPClassifier(alpha="1"),
+        MLPClassifier(class_weight="auto"),  # a word of batch_size, but not of it alone
+        MLPClassifier(batch_size="full"),
         MLPClassifier(alpha=-1),
         MLPClassifier(init=np.zeros((3, 3))),
     ],

@@ -47,15 +47,15 @@ def warned(kind: type, method: str = "fit", **params: Any) -> list[str]:
         (
             MLPClassifier,
             {"scoring": "f1_macro"},
-            "scoring='f1_macro' has no effect without a validation set: X_val or, not with "
-            "'lbfgs', early_stopping=True",
+            "scoring='f1_macro' has no effect without a validation set: X_val or "
+            "early_stopping=True",
         ),
         (MLPRegressor, {"quantile": 0.9}, "quantile=0.9 has no effect without loss='pinball'"),
         (MLPRegressor, {"huber_delta": 2.0}, "huber_delta=2.0 has no effect without loss='huber'"),
         (
             MLPRegressor,
-            {"loss": "huber", "huber_delta": 2.0, "quantile": 0.9, "weight_decay": 0.0},
-            "weight_decay=0.0 has no effect without solver='adamw' or 'lion'; "
+            {"loss": "huber", "huber_delta": 2.0, "quantile": 0.9, "weight_decay": 0.1},
+            "weight_decay=0.1 has no effect without solver='adamw' or 'lion'; "
             "quantile=0.9 has no effect without loss='pinball'",
         ),
     ],
@@ -79,10 +79,19 @@ def test_one_warning_names_parameter_and_need(
         (MLPRegressor, {"scoring": make_scorer(mean_squared_error), "early_stopping": True}),
         (MLPClassifier, {"dropout": [], "hidden_layer_sizes": ()}),
         (MLPClassifier, {"dropout": 0.5}),
+        (MLPClassifier, {"weight_decay": 0.0}),  # which is what adam does
     ],
 )
 def test_none_where_it_has_an_effect(kind: type, params: dict[str, Any]) -> None:
     assert warned(kind, **params) == []
+
+
+def test_arrays_are_compared_with_the_default() -> None:
+    with (
+        pytest.warns(UserWarning, match="has no effect without hidden layers"),
+        pytest.raises(ValueError, match="Got 2 for 0 hidden layers"),
+    ):
+        MLPClassifier((), dropout=np.array([0.5, 0.2])).fit(X, LABELS)
 
 
 def test_none_of_a_scorer_with_a_validation_set() -> None:

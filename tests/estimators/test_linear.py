@@ -64,6 +64,22 @@ def test_only_without_hidden_layers(kind: Any) -> None:
     assert not {"coef_", "intercept_"} & vars(pickle.loads(pickle.dumps(net))).keys()
 
 
+def test_a_subclass_that_sets_its_own() -> None:
+    """As people do who select features by a network with hidden layers."""
+
+    class Weighing(MLPClassifier):
+        def fit(self, X: Any, y: Any) -> Any:
+            super().fit(X, y)
+            self.coef_ = np.abs(self.coefs_[0]).mean(axis=1)
+            return self
+
+    clf = Weighing(**FEW | {"hidden_layer_sizes": (3,)})
+    assert not hasattr(clf, "coef_")
+    assert SelectFromModel(clf, max_features=2).fit(X, LABELS).get_support().sum() <= 2
+    assert clf.fit(X, LABELS).coef_.shape == (4,)
+    assert "coef_" in dir(clf)
+
+
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_a_notebook_shows_what_there_is(kind: Any) -> None:
     deep = kind(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=1000).fit(X, LABELS)

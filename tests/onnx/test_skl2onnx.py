@@ -1,5 +1,7 @@
 """What skl2onnx makes of our estimators, wherever they stand, predicts what scikit-learn does."""
 
+import importlib
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -434,3 +436,10 @@ def test_skl2onnx_inside_others(tmp_path: Path) -> None:
     rows = (3 * X + 1).astype("f")
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(rows), atol=1e-5)
     np.testing.assert_array_equal(found["label"], model.predict(rows))
+
+
+def test_a_version_of_skl2onnx_that_has_other_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs none of them is imported and works."""
+    monkeypatch.setitem(sys.modules, "skl2onnx.common._registration", None)
+    with pytest.warns(UserWarning, match="skl2onnx is not told of pymlp's estimators: .*halted"):
+        importlib.reload(pymlp.onnx)

@@ -202,7 +202,9 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
 
     def _check_call(self, *, incremental: bool) -> None:
         for name, instead in OVERRIDDEN.items():
-            if hasattr(self, name):
+            method = getattr(self, name, None)
+            # scikit-learn's own is there, too, where a class inherits from its network as well
+            if method is not None and not method.__module__.startswith("sklearn."):
                 raise TypeError(
                     f"{type(self).__name__}.{name} would not be called: it is a private method of "
                     f"scikit-learn's. Instead {instead}."

@@ -14,7 +14,7 @@ from .._system.arrays import Array
 from .._system.elsewhere import elsewhere
 from .answers import OF_PARTIAL_FIT
 from .classifier import MLPClassifier
-from .ensemble_base import Ensemble, is_stochastic
+from .ensemble_base import Ensemble, has_stochastic_members
 from .inputs import given_validation_set
 from .labels import LabelsMixin, gives_probabilities
 from .regressor import MLPRegressor
@@ -113,7 +113,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     def _loss_name(self) -> str:
         return self._template().loss
 
-    @available_if(is_stochastic)
+    @available_if(has_stochastic_members)
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
     @elsewhere(**OF_PARTIAL_FIT)
     def partial_fit(
@@ -129,6 +129,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
     ) -> Self:
         """Train each member for one epoch, going on from its weights and optimizer state.
 
+        The first call makes the members: later ones do not read `n_estimators` and `random_state`.
         With `bootstrap` a call's samples are drawn as ``fit`` draws them: the same in each call
         with as many samples, so that calls with the same data are epochs of one fit.
 
@@ -272,7 +273,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     def _template(self) -> MLPRegressor:
         return MLPRegressor() if self.estimator is None else self.estimator
 
-    @available_if(is_stochastic)
+    @available_if(has_stochastic_members)
     @_fit_context(prefer_skip_nested_validation=True)  # of the members: once, in fit
     @elsewhere(**OF_PARTIAL_FIT)
     def partial_fit(
@@ -287,6 +288,7 @@ class MLPEnsembleRegressor(TargetsMixin, Ensemble):
     ) -> Self:
         """Train each member for one epoch, going on from its weights and optimizer state.
 
+        The first call makes the members: later ones do not read `n_estimators` and `random_state`.
         With `bootstrap` a call's samples are drawn as ``fit`` draws them: the same in each call
         with as many samples, so that calls with the same data are epochs of one fit.
 

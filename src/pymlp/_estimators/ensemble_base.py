@@ -28,11 +28,11 @@ from .._system.messages import Warned, warn
 from .._system.params import check_params
 from .._system.random_states import undrawn
 from .._system.threads import fit_side_by_side, limited_threads
-from . import options
 from .answers import OF_ENSEMBLE, OF_FIT
 from .base import BaseMLP
 from .fitted import network_of
 from .inputs import given_validation_set
+from .options import is_stochastic
 from .saving import Savable
 
 MEMBER_BYTES = 2**14  # at least: a fitted estimator and its smallest arrays
@@ -67,7 +67,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         self.n_threads = n_threads
 
     def _validate_params(self) -> None:
-        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
+        check_params(self)
 
     @abstractmethod
     def _template(self) -> BaseMLP:
@@ -246,7 +246,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     def _of_members(self, X: Any) -> Array:
         """Outputs of each member's network: (n_estimators, n_samples, n_outputs)."""
         check_is_fitted(self)
-        options.check_parameter(self, "n_threads")  # may have been set since
+        check_params(self, "n_threads")  # may have been set since
         X = self._as_fitted(X, self.estimators_[0].coefs_[0].dtype)
         with limited_threads(self.n_threads and min(self.n_threads, 2**31 - 1)):
             return np.stack([network_of(member).predict(X) for member in self.estimators_])
@@ -269,11 +269,9 @@ def _checked_once(
     network: Any, given: Given, given_val: Given | None
 ) -> list[tuple[Given, Any, Any]]:
     """Check the data for all members, for the first or for another epoch of such a network."""
-    goes_on = hasattr(network, "coefs_")
-    types = network._arithmetic_types()
-    if goes_on and network.precision is None:
-        types = [network.coefs_[0].dtype]
-    X, y = network._validated_X_y(given, types, reset=not goes_on)
+    is_first = not hasattr(network, "coefs_")
+    types = network._arithmetic_types(is_first=is_first)
+    X, y = network._validated_X_y(given, types, reset=is_first)
     if given_val is None:
         return [(given, X, y)]
     with naming("X_val, y_val"):
@@ -281,11 +279,9 @@ def _checked_once(
         return [(given, X, y), (given_val, *network._validated_X_y(given_val, types, reset=False))]
 
 
-def is_stochastic(ensemble: Ensemble) -> bool:
-    """Tell whether the members' solver works by mini-batches, as partial_fit needs."""
-    network = ensemble._template()
-    # anything else is partial_fit's to refuse
-    return not isinstance(network, BaseMLP) or options.is_stochastic(network)
+def has_stochastic_members(ensemble: Ensemble) -> bool:
+    """Tell whether partial_fit may be called."""
+    return is_stochastic(ensemble._template())
 
 
 def _bootstrapped(seed: int, sample_weight: Any, X: Any, n_needed: int) -> Array:

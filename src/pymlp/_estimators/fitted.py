@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -22,6 +23,17 @@ from .._system.arrays import Array
 from .options import EstimatorOptions
 from .saving import Savable
 from .tasks import DURING_FIT
+
+
+class derived:  # noqa: N801 # as property
+    """A property in whose place a subclass's ``fit`` may set an attribute of its own."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, est: Any, kind: type | None = None) -> Any:
+        return self if est is None else self._compute(est)
 
 
 class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, EstimatorOptions):
@@ -55,13 +67,13 @@ class FittedNetwork(Savable, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return self.averaged_coefs_, self.averaged_intercepts_
         return self.coefs_, self.intercepts_
 
-    @property
+    @derived
     def coef_(self) -> Array:
         """Weights of a network without hidden layers, as scikit-learn's linear models have them."""
         coef: Array = self._as_linear(self._only_layer("coef_")[0].T)
         return coef
 
-    @property
+    @derived
     def intercept_(self) -> Any:
         """Biases of a network without hidden layers."""
         return self._as_linear(self._only_layer("intercept_")[1])

@@ -63,11 +63,13 @@ class LabelledInput(FittedNetwork, ABC):
 
     # --- checks ----------------------------------------------------------------------------------
 
-    def _arithmetic_types(self) -> list[Any]:
-        """Types that a new model computes in: X's own if it is one of them, else the first."""
-        if self.precision is None:
+    def _arithmetic_types(self, *, is_first: bool) -> list[Any]:
+        """Types that a model computes in: X's own if it is one of them, else the first."""
+        if self.precision is not None:
+            return ["float32" if self._in_bf16() else self.precision]
+        if is_first:
             return [np.float64, np.float32]
-        return ["float32" if self._in_bf16() else self.precision]
+        return [self._fitted_parameters().coefs[0].dtype]  # a model that goes on keeps its type
 
     def _validated_X_y(  # noqa: N802
         self, given: Given, types: list[Any], *, reset: bool

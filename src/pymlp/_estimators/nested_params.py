@@ -65,8 +65,9 @@ class NestedParams(CallbackSupportMixin):
         """
         of_callbacks = {k: v for k, v in params.items() if k.startswith(PREFIX)}
         own = {k: v for k, v in params.items() if k not in of_callbacks}
-        for name in own.keys() - set(self._get_param_names()):
-            if answer := OF_NETWORK.get(name):
+        for name in own.keys() & OF_NETWORK.keys():
+            if name not in self._get_param_names():
+                answer = OF_NETWORK[name]
                 raise ValueError(f"{type(self).__name__} has no parameter {name!r}: {answer}.")
         changed = self._changed_callbacks(of_callbacks) if of_callbacks else None  # or it raises
         super().set_params(**with_copied_parts(self, own))

@@ -172,12 +172,13 @@ class EstimatorOptions(BaseEstimator):
         please, it says nothing itself.
         """
         idle = {}
-        if self.solver not in ("adamw", "lion"):
+        if self.weight_decay and self.solver not in ("adamw", "lion"):
             idle["weight_decay"] = "solver='adamw' or 'lion'"
         if not self._hidden_units() and np.any(self.dropout):
             idle["dropout"] = "hidden layers"
         if not is_validated and not self._stops_early():
-            idle["scoring"] = "a validation set: X_val or, not with 'lbfgs', early_stopping=True"
+            held_out = "" if self.solver == "lbfgs" else " or early_stopping=True"
+            idle["scoring"] = f"a validation set: X_val{held_out}"
         return idle
 
     def _warn_of_idle(self, *, is_validated: bool) -> None:
@@ -186,7 +187,7 @@ class EstimatorOptions(BaseEstimator):
         found = [
             f"{name}={value!r} has no effect without {need}"
             for name, need in self._idle(is_validated=is_validated).items()
-            if (value := getattr(self, name)) != defaults.get(name, value)
+            if np.any((value := getattr(self, name)) != defaults.get(name, value))
         ]
         if found:
             warn(f"{type(self).__name__}: {'; '.join(found)}.")
@@ -205,7 +206,7 @@ class EstimatorOptions(BaseEstimator):
         """Check each parameter; first what scikit-learn's check of numbers does not survive."""
         for name in self._parameter_constraints:
             value = getattr(self, name)
-            if isinstance(value, Real) and not isinstance(value, (int, float, np.number, np.bool_)):
+            if not isinstance(value, (int, float, np.number, np.bool_)) and isinstance(value, Real):
                 raise ValueError(
                     f"The '{name}' parameter of {type(self).__name__} must be a number of Python's "
                     f"int or float, or of NumPy. Got {value!r} instead."
@@ -215,7 +216,7 @@ class EstimatorOptions(BaseEstimator):
                     f"The '{name}' parameter of {type(self).__name__} must be a float, at most "
                     f"{float_info.max}. Got an integer of {value.bit_length()} bits."
                 )
-        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
+        check_params(self)
 
     def _check_callables(self) -> None:
         """Check that functions take what they will be given."""
@@ -295,7 +296,7 @@ class EstimatorOptions(BaseEstimator):
         if precision is None:
             return False
         if not isinstance(precision, str) or precision not in PRECISIONS:  # set after the fit
-            check_parameter(self, "precision")
+            check_params(self, "precision")
         return precision == "bfloat16"
 
     def _threads(self) -> int:
@@ -304,13 +305,8 @@ class EstimatorOptions(BaseEstimator):
         if n_threads is None:
             return 0
         if type(n_threads) is not int or n_threads < 1:  # set after the fit, or of NumPy
-            check_parameter(self, "n_threads")
+            check_params(self, "n_threads")
         return min(n_threads, 2**31 - 1)
-
-
-def check_parameter(est: Any, name: str) -> None:
-    """Check a single parameter as `fit` does, for methods that read what may be set after it."""
-    check_params(est._parameter_constraints, {name: getattr(est, name)}, type(est).__name__)
 
 
 @lru_cache
@@ -341,9 +337,9 @@ def _check_count(parameter: str, given: int, n_hidden: int) -> None:
         )
 
 
-def is_stochastic(estimator: EstimatorOptions) -> bool:
+def is_stochastic(estimator: Any) -> bool:
     """Tell whether the solver works by mini-batches, as partial_fit needs."""
-    if estimator.solver == "lbfgs":
+    if getattr(estimator, "solver", None) == "lbfgs":
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
         )

@@ -41,9 +41,7 @@ class StartOfFit(LabelledInput, ABC):
         Returns it with and without its classes' weights, and the type of the arithmetic.
         """
         hidden = self._hidden_units()
-        types = self._arithmetic_types()
-        if not is_first and self.precision is None:
-            types = [self._fitted_parameters().coefs[0].dtype]  # a model keeps its type
+        types = self._arithmetic_types(is_first=is_first)
         if is_first and isinstance(given.X, np.ndarray) and given.X.ndim == 2:
             self._check_memory([given.X.shape[1], *hidden, 1])  # before all of X is looked at
         train, plain = self._training_set(given, types, reset=is_first, incremental=incremental)

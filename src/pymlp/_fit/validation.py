@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple
@@ -155,11 +156,12 @@ def score_of(estimator: Any, scoring: Any, given: Given, target: Target) -> Scor
 
 
 def _of_classes(scorer: Any, classes: Array) -> Any:
-    """A scorer of probabilities told of all classes, where its metric can be told."""
+    """A scorer told of all classes, where its metric is one of outputs and can be told."""
     metric = getattr(scorer, "_score_func", None)
     if (
         metric is None
-        or getattr(scorer, "_response_method", None) != "predict_proba"
+        # labels would have the mean of predictions' scores go over other classes
+        or getattr(scorer, "_response_method", "predict") == "predict"
         or "labels" not in inspect.signature(metric).parameters
     ):
         return scorer
@@ -169,7 +171,7 @@ def _of_classes(scorer: Any, classes: Array) -> Any:
 
 
 def _has_no_value(scoring: Any, absent: Sequence[Any], reason: Exception | str) -> ValueError:
-    classes = ", ".join(map(repr, absent))
+    classes = reprlib.repr(list(absent))[1:-1]
     return ValueError(
         f"scoring={scoring!r} has no value on the validation set, which lacks the "
         f"class{'es' if len(absent) > 1 else ''} {classes} (a set with rows of every class may be "

@@ -29,25 +29,25 @@ def one_of(*names: str) -> StrOptions:
     return StrOptions(dict.fromkeys(names).keys())
 
 
-def check_params(constraints: dict[str, list[Any]], params: dict[str, Any], owner: str) -> None:
+def check_params(owner: Any, *names: str) -> None:
     """Check parameters as scikit-learn does; what may have been meant is told, too.
 
     Parameters
     ----------
-    constraints : dict of str to list
-        By name, what each may be.
-    params : dict of str to any
-    owner : str
-        Whose they are.
+    owner : object with parameters
+    *names : str
+        Which of them; by default all.
 
     Raises
     ------
     InvalidParameterError
         A ValueError, if one is none of what it may be.
     """
-    for name, value in params.items():
+    constraints = owner._parameter_constraints
+    for name in names or owner.get_params(deep=False):
+        value = getattr(owner, name)
         try:
-            validate_parameter_constraints(constraints, {name: value}, owner)
+            validate_parameter_constraints(constraints, {name: value}, type(owner).__name__)
         except InvalidParameterError as error:
             got = f" Got {value!r} instead."
             error.args = (str(error).replace(got, _hint(constraints, name, value) + got),)
@@ -60,13 +60,19 @@ def _hint(constraints: dict[str, list[Any]], name: str, value: Any) -> str:
         parameter: [n for c in allowed if isinstance(c, StrOptions) for n in c.options]
         for parameter, allowed in constraints.items()
     }
-    others = [other for other in names if isinstance(value, str) and value in names[other]]
+    if own := meant(value, names[name]):
+        return own
+    others = [  # a lone word such as 'auto' is not one parameter's more than another's
+        other
+        for other, listed in names.items()
+        if len(listed) > 1 and isinstance(value, str) and value in listed
+    ]
     mistaken = _MISTAKEN.get(name)
     if mistaken in constraints and any(
         make_constraint(constraint).is_satisfied_by(value) for constraint in constraints[mistaken]
     ):
         others.append(mistaken)
-    return f" Did you mean {others[0]}={value!r}?" if others else meant(value, names[name])
+    return f" Did you mean {others[0]}={value!r}?" if others else ""
 
 
 class HasParams:
@@ -125,7 +131,7 @@ class HasParams:
         ValueError
             If one is out of range.
         """
-        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
+        check_params(self)
 
 
 def with_copied_parts(owner: Any, params: dict[str, Any]) -> dict[str, Any]:

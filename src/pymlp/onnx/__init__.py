@@ -22,7 +22,7 @@ from .._estimators.regressor import MLPRegressor
 from .._files.replace import replace_file
 from .._system.arrays import Array
 from .._system.meant import meant
-from .._system.messages import missing
+from .._system.messages import missing, warn
 from ._graph import OPSET, Graph, Output, predict
 
 __all__ = ["export", "register"]
@@ -214,4 +214,7 @@ def _declared(output: Output) -> Any:
 
 
 if find_spec("skl2onnx") is not None:
-    register()
+    try:
+        register()
+    except ImportError as error:  # of a version that has other parts; `export` needs none of them
+        warn(f"skl2onnx is not told of pymlp's estimators: {error}")
