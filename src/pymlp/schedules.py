@@ -1,8 +1,9 @@
 """Learning rates that follow a plan, epoch by epoch: values of the parameter `learning_rate`.
 
 The rate of an epoch is `learning_rate_init` times the schedule's factor. A name ('cosine',
-'exponential', 'step', 'one_cycle', 'log_cosine', 'warm_up') stands for the class with its defaults. A schedule is
-planned over `max_iter` epochs; a fit that stops early has gone only part of the way.
+'exponential', 'step', 'one_cycle', 'log_cosine', 'warm_up') stands for the class with its
+defaults. A schedule is planned over `max_iter` epochs; a fit that stops early has gone only part
+of the way.
 """
 
 import math

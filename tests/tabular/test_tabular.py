@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {
 
 
 def flats(n: int = N, seed: int = 0) -> tuple[pd.DataFrame, Any]:
-    """Flats with an area, a year that may be missing, a district, a date and a lift; their price."""
+    """Flats with an area, a year that may be missing, a district and so on; their price."""
     draw = np.random.default_rng(seed)
     area = draw.uniform(20, 150, n).round()
     built = draw.integers(1900, 2020, n).astype(float)
@@ -50,6 +50,16 @@ def flats(n: int = N, seed: int = 0) -> tuple[pd.DataFrame, Any]:
         }
     )
     return frame, price
+
+
+def in_polars(frame: pd.DataFrame) -> pl.DataFrame:
+    """The same in polars, which would need pyarrow for it."""
+    columns = {name: column.tolist() for name, column in frame.items()}
+    columns |= {
+        "built": frame["built"].to_numpy(),
+        "agent": frame["agent"].astype(object).where(frame["agent"].notna(), None).tolist(),
+    }
+    return pl.DataFrame(columns).with_columns(pl.col("district").cast(pl.Categorical))
 
 
 FRAME, PRICE = flats()
@@ -77,9 +87,9 @@ def test_a_frame_as_it_comes() -> None:
 @BOTH
 def test_polars_is_read_as_pandas(kind: Any, y: Any) -> None:
     model = kind(**SMALL).fit(FRAME, y)
-    of_polars = kind(**SMALL).fit(pl.from_pandas(FRAME), y)
+    of_polars = kind(**SMALL).fit(in_polars(FRAME), y)
     expected = outputs(model, TEST)
-    np.testing.assert_array_equal(outputs(of_polars, pl.from_pandas(TEST)), expected)
+    np.testing.assert_array_equal(outputs(of_polars, in_polars(TEST)), expected)
 
 
 @BOTH
@@ -107,7 +117,7 @@ def test_files_and_pickles(kind: Any, y: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(outputs(other, TEST), outputs(model, TEST))
         assert other.feature_names_in_.tolist() == [*FRAME]
         assert other.history_ == model.history_
-        with pytest.raises(ValueError, match="(?i)feature names"):
+        with pytest.raises(ValueError, match=r"(?i)feature names"):
             other.predict(TEST.rename(columns={"area": "size"}))
 
 
@@ -135,7 +145,7 @@ def test_a_validation_set_and_weights(kind: Any, y: Any) -> None:
 
 
 def test_class_weights() -> None:
-    few = np.where(PRICE > np.quantile(PRICE, 0.9), 1, 0)
+    few = np.where(np.quantile(PRICE, 0.9) < PRICE, 1, 0)
     plain = TabularClassifier(**SMALL).fit(FRAME, few)
     balanced = TabularClassifier(**SMALL, class_weight="balanced").fit(FRAME, few)
     assert balanced.predict_proba(TEST)[:, 1].mean() > plain.predict_proba(TEST)[:, 1].mean() + 0.02
@@ -158,11 +168,13 @@ def test_several_targets_and_quantiles() -> None:
     reg = TabularRegressor(**SMALL).fit(FRAME, two)
     assert reg.predict(TEST).shape == (200, 2)
     assert reg.score(TEST, np.column_stack([PRICE_TEST, TEST["area"]])) > 0.8
-    quantiles = TabularRegressor(loss="pinball", quantile=[0.1, 0.5, 0.9], **SMALL).fit(FRAME, PRICE)
+    quantiles = TabularRegressor(loss="pinball", quantile=[0.1, 0.5, 0.9], **SMALL).fit(
+        FRAME, PRICE
+    )
     found = quantiles.predict(TEST)
     assert found.shape == (200, 3)
     assert (np.diff(found) >= 0).all()
-    assert 0.5 < np.mean((found[:, 0] <= PRICE_TEST) & (PRICE_TEST <= found[:, 2])) <= 1
+    assert 0.5 < np.mean((found[:, 0] <= PRICE_TEST) & (found[:, 2] >= PRICE_TEST)) <= 1
     both = TabularRegressor(loss="pinball", quantile=[0.1, 0.9], **SMALL).fit(FRAME, two)
     assert both.predict(TEST).shape == (200, 2, 2)
     assert np.median(both.predict(TEST)[:, 0]) > 1e5
@@ -204,12 +216,18 @@ def test_a_code_among_numbers() -> None:
 def test_tools_work_on_the_raw_frame() -> None:
     reg = TabularRegressor(**SMALL).fit(FRAME, PRICE)
     found = permutation_importance(reg, TEST, PRICE_TEST, n_repeats=2, random_state=0)
-    assert {"area", "district"} == {FRAME.columns[k] for k in np.argsort(found.importances_mean)[-2:]}
-    curve = partial_dependence(reg, TEST, ["area"], grid_resolution=5)["average"][0]
+    assert {"area", "district"} == {
+        FRAME.columns[k] for k in np.argsort(found.importances_mean)[-2:]
+    }
+    curve = partial_dependence(reg, TEST.astype({"area": float}), ["area"], grid_resolution=5)[
+        "average"
+    ][0]
     assert (np.diff(curve) > 0).all()
     scores = cross_val_score(TabularClassifier(**SMALL), FRAME, DEAR, cv=3)
     assert scores.mean() > 0.8
-    search = GridSearchCV(TabularClassifier(**SMALL), {"n_bins": [4, 16], "dropout": [0, 0.2]}, cv=2)
+    search = GridSearchCV(
+        TabularClassifier(**SMALL), {"n_bins": [4, 16], "dropout": [0, 0.2]}, cv=2
+    )
     assert search.fit(FRAME, DEAR).best_score_ > 0.8
 
 
@@ -230,7 +248,7 @@ def test_a_fit_that_fails_changes_nothing(kind: Any, y: Any) -> None:
     model = kind(**SMALL).fit(FRAME, y)
     before = dict(vars(model))
     for X, labels in ((FRAME[:-1], y), (FRAME.assign(area=np.inf), y), (FRAME[[]], y)):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             model.fit(X, labels)
     model.set_params(dropout=2.0)
     with pytest.raises(ValueError, match="'dropout' parameter of Tabular"):
@@ -250,7 +268,7 @@ def test_bad_calls(kind: Any, y: Any) -> None:
     with pytest.raises(ValueError, match="scoring"):
         kind(scoring="val_loss").fit(FRAME, y)
     model = kind(**SMALL).fit(FRAME, y)
-    with pytest.raises(ValueError, match="(?i)feature names"):
+    with pytest.raises(ValueError, match=r"(?i)feature names"):
         model.predict(FRAME.drop(columns="area"))
     with pytest.raises(ValueError, match="area"):
         model.predict(FRAME.assign(area="large"))

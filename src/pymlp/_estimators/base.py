@@ -268,7 +268,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             n_iter_no_change=self.n_iter_no_change,
             max_fun=self.max_fun,
             n_planned=self.max_iter + (0 if incremental else self._optimizer.epochs),
-            warns=not incremental,
+            warns=not incremental and not self._ends_as_planned(),
             verbose=bool(self.verbose),
         )
         return Fit(

@@ -23,15 +23,14 @@ from .regressor import MLPRegressor
 from .saving import OF_TARGETS, check_parameters
 from .tabular import TabularClassifier, TabularRegressor
 
-MEMBERS = {
+MEMBERS: dict[type[Any], type[Any]] = {
     MLPEnsembleClassifier: MLPClassifier,
     MLPEnsembleRegressor: MLPRegressor,
     TabularClassifier: MLPClassifier,
     TabularRegressor: MLPRegressor,
 }
-CLASSES: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (MLPClassifier, MLPRegressor, *MEMBERS)
-}
+ALL: tuple[type[Any], ...] = (MLPClassifier, MLPRegressor, *MEMBERS)
+CLASSES = {kind.__name__: kind for kind in ALL}
 RENAMED = {"n_members": "n_estimators"}  # parameters, since the first files
 
 
@@ -233,9 +232,9 @@ def _set_members(est: Any, arrays: dict[str, Array], models: Any) -> None:
 def _set_encoder(est: Any, arrays: dict[str, Array], data: Any) -> None:
     """Set what makes the members' features of a table's columns, and scales their targets."""
     encoder = TableEncoder.from_data(data)
-    if encoder.n_features_out_ != est.n_features_in_:
+    if encoder._n_features_out != est.n_features_in_:
         raise ValueError(
-            f"its encoder makes {encoder.n_features_out_} features, its members have "
+            f"its encoder makes {encoder._n_features_out} features, its members have "
             f"{est.n_features_in_}"
         )
     est._set_encoder(encoder)

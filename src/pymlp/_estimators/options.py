@@ -238,6 +238,13 @@ class EstimatorOptions(BaseEstimator):
         """Early stopping is for epochs; scikit-learn's 'lbfgs' ignores it, too."""
         return bool(self.early_stopping) and self.solver != "lbfgs"
 
+    def _ends_as_planned(self) -> bool:
+        """Tell whether a fit is to go through a schedule, whatever it gains."""
+        named = isinstance(self.learning_rate, str) and self.learning_rate in NAMED
+        return np.isinf(self.n_iter_no_change) and (
+            named or isinstance(self.learning_rate, Schedule)
+        )
+
     def _followed(self, score_column: str) -> Goal:
         """What decides whether training goes on."""
         if not self._stops_early():

@@ -19,7 +19,6 @@ from .ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .regressor import MLPRegressor
 from .tabular_base import Tabular
 
-
 POSITIVE = ("poisson", "gamma")  # losses of positive targets, which are not standardised
 
 
@@ -27,8 +26,8 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
     """Classifier for tables: numbers, categories, dates and holes, as a frame has them.
 
     Each column is encoded by what it holds (`pymlp.preprocessing.TableEncoder`): numbers by
-    piecewise-linear curves [1]_, categories by their levels. Several networks are trained on it side
-    by side, each stops at its best epoch, and their probabilities are averaged.
+    piecewise-linear curves [1]_, categories by their levels. Several networks are trained on it
+    side by side, each stops at its best epoch, and their probabilities are averaged.
 
     Parameters
     ----------
@@ -56,8 +55,8 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
     batch_size : int, default=64
         Rows of a mini-batch: 256 cost 5 % of the loss.
     learning_rate : str, schedule or callable, default='log_cosine'
-        As in `MLPClassifier`; `pymlp.schedules.LogCosine` ends a wave early for tables that are soon
-        learned.
+        As in `MLPClassifier`; `pymlp.schedules.LogCosine` ends a wave early for tables that are
+        soon learned.
     learning_rate_init : float, default=0.002
         Factor of the schedule.
     max_iter : int, default=32
@@ -129,7 +128,7 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         categorical_features: Any = "from_dtype",
         n_bins: int = 16,
         max_levels: int = 100,
-        class_weight: ClassWeight = None,
+        class_weight: ClassWeight | None = None,
         label_smoothing: float = 0.0,
         batch_size: int = 64,
         learning_rate: str | Callable[..., float] = "log_cosine",
@@ -166,8 +165,8 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     """Regressor for tables: numbers, categories, dates and holes, as a frame has them.
 
     Each column is encoded by what it holds (`pymlp.preprocessing.TableEncoder`): numbers by
-    piecewise-linear curves [1]_, categories by their levels. Several networks are trained on it side
-    by side, each stops at its best epoch, and their predictions are averaged. Targets are
+    piecewise-linear curves [1]_, categories by their levels. Several networks are trained on it
+    side by side, each stops at its best epoch, and their predictions are averaged. Targets are
     standardised, and predictions scaled back.
 
     Parameters
@@ -199,8 +198,8 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     batch_size : int, default=64
         Rows of a mini-batch: 256 cost 5 % of the loss.
     learning_rate : str, schedule or callable, default='log_cosine'
-        As in `MLPRegressor`; `pymlp.schedules.LogCosine` ends a wave early for tables that are soon
-        learned.
+        As in `MLPRegressor`; `pymlp.schedules.LogCosine` ends a wave early for tables that are
+        soon learned.
     learning_rate_init : float, default=0.002
         Factor of the schedule.
     max_iter : int, default=32

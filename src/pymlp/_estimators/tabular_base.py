@@ -7,9 +7,9 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
 from .._data.checks import naming
@@ -17,6 +17,7 @@ from .._data.samples import Given
 from .._system.arrays import Array
 from .._system.params import one_of
 from ..preprocessing import TableEncoder
+from ..preprocessing._sources import Expansion
 from .base import BaseMLP
 from .ensemble_base import Ensemble
 from .options import EstimatorOptions
@@ -81,24 +82,23 @@ class Tabular(Ensemble):
     # --- the course of a fit ---------------------------------------------------------------------
 
     def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
-        encoder = TableEncoder(
-            **{name: getattr(self, name) for name in OF_ENCODER}, random_state=0
-        )
+        encoder = TableEncoder(**{name: getattr(self, name) for name in OF_ENCODER}, random_state=0)
         before = dict(vars(self))
         try:
             template = clone(self._template())
             y = template._checked_y(template._as_read(given.y))
             taught, targets = self._targets(y, given.weight)
-            rows = encoder._fit_rows(given.X, targets, self._rows_type())
-            check_consistent_length(rows, taught)
+            is_classes = isinstance(self, ClassifierMixin)
+            raw = encoder._fit_raw(given.X, targets, is_classes)
+            dtype = np.float64 if self.precision == "float64" else np.float32
             if given_val is not None:
                 with naming("X_val, y_val"):
-                    X_val = encoder._rows(given_val.X, self._rows_type())
+                    X_val = _features(encoder, encoder._raw(given_val.X), dtype)
                     given_val = Given(X_val, self._taught(given_val.y), *given_val[2:])
-            super()._fit(Given(rows, taught, *given[2:]), given_val, incremental=incremental)
+            rows = Given(_features(encoder, raw, dtype), taught, *given[2:])
+            super()._fit(rows, given_val, incremental=incremental)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
         self._set_encoder(encoder)
         return self
@@ -106,16 +106,12 @@ class Tabular(Ensemble):
     def _set_encoder(self, encoder: TableEncoder) -> None:
         self.encoder_ = encoder
         self.n_features_in_ = encoder.n_features_in_
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
         if hasattr(encoder, "feature_names_in_"):
             self.feature_names_in_ = encoder.feature_names_in_
 
-    def _rows_type(self) -> Any:
-        """Type of the features: of the arithmetic."""
-        return np.float64 if self.precision == "float64" else np.float32
-
     def _as_fitted(self, X: Any, dtype: Any) -> Any:
-        return self.encoder_._rows(X, dtype)
+        return _features(self.encoder_, self.encoder_._raw(X), dtype)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -124,3 +120,8 @@ class Tabular(Ensemble):
         tags.input_tags.categorical = True
         tags.input_tags.sparse = False
         return tags
+
+
+def _features(encoder: TableEncoder, raw: Array, dtype: Any) -> Array:
+    """Features of the numbers that an encoder has made of rows: (n_samples, n_features_out)."""
+    return Expansion(encoder.sources_).expand(raw, dtype)
