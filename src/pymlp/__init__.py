@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import _core, callbacks, datasets, plotting, schedules
+from . import _core, callbacks, datasets, plotting, preprocessing, schedules
 from ._core import __version__
 from ._estimators.classifier import MLPClassifier
 from ._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
@@ -28,6 +28,7 @@ __all__ = [
     "load",
     "onnx",
     "plotting",
+    "preprocessing",
     "schedules",
     "show_config",
 ]
