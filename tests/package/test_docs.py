@@ -48,6 +48,7 @@ MODULES = [
     "pymlp.callbacks._learning_rate",
     "pymlp.datasets",
     "pymlp.onnx",
+    "pymlp.preprocessing._encoder",
     "pymlp.schedules",
     *sorted({getattr(pymlp.plotting, name).__module__ for name in pymlp.plotting.__all__}),
 ]
@@ -65,6 +66,7 @@ DOCUMENTED = [
     pymlp.callbacks.ModelCheckpoint,
     pymlp.callbacks.ReduceLROnPlateau,
     pymlp.callbacks.TensorBoard,
+    pymlp.preprocessing.TableEncoder,
     pymlp.schedules.Cosine,
     pymlp.schedules.Exponential,
     pymlp.schedules.OneCycle,

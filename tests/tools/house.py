@@ -20,6 +20,7 @@ ORDER = (
     ("schedules",),
     ("_files",),
     ("_data",),
+    ("preprocessing",),
     ("_network",),
     ("_fit",),
     ("_resume",),

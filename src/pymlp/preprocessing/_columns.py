@@ -1,0 +1,227 @@
+"""How each column of a table is read again, after fit: numbers and dates; what became of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._system.arrays import Array
+from ._categories import LevelMeans, Levels, Targets, fit_levels, fit_means, level_source
+from ._numbers import Recipe, number_source
+from ._reading import DAY, HOLDS, Column
+from ._sources import Source, source_from_data
+
+HOUR = DAY // 24
+MONDAY = 3  # days from one to the first of 1970, a Thursday
+PARTS = ("days", "year", "month", "weekday", "hour")
+
+
+class Numbers(NamedTuple):
+    """Numbers, or durations in seconds, as they are."""
+
+    kind: str
+
+    def raw(self, column: Column) -> list[Array]:
+        """Numbers of a column."""
+        if self.kind == "number" and _is_of_booleans(column):
+            column = column._replace(kind="number", known=column.known.astype(np.float64))
+        _check_kind(column, self.kind)
+        return [column.numbers()]
+
+    def names(self, name: str, sources: list[Source]) -> list[str]:
+        """Names of the features."""
+        return [f"{name}{suffix}" for suffix in sources[0].suffixes()]
+
+    def to_data(self) -> dict[str, Any]:
+        """What of it goes into a file; `from_data` is the way back."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Numbers:
+        """Read what `to_data` has told, which may be anybody's."""
+        if data["kind"] not in ("number", "duration"):
+            raise ValueError(f"it has a column of the unknown kind {data['kind']!r}")
+        return cls(data["kind"])
+
+
+class Dates(NamedTuple):
+    """Dates by days since the first one of fit, year, month, weekday (from Monday) and hour."""
+
+    start: int  # microseconds since 1970
+    parts: tuple[str, ...]
+    zone: str | None
+
+    def raw(self, column: Column) -> list[Array]:
+        """Numbers of a column."""
+        _check_kind(column, "date")
+        if column.kind == "date" and (column.zone is None) != (self.zone is None):
+            had, has = ("no" if z is None else "a" for z in (self.zone, column.zone))
+            raise ValueError(
+                f"X must hold what it held in fit. Column {column.name!r} had dates with {had} "
+                f"time zone, and has dates with {has} time zone."
+            )
+        return [column.spread(self._part(part, column.known), np.nan) for part in self.parts]
+
+    def _part(self, part: str, since: Array) -> Array:
+        if part == "days":
+            return (since - float(self.start)) / DAY
+        if part == "hour":
+            return since % DAY // HOUR
+        if part == "weekday":
+            return (since // DAY + MONDAY) % 7
+        dates = since.astype(np.int64).view("M8[us]")
+        if part == "month":
+            return dates.astype("M8[M]").astype(np.int64) % 12 + 1
+        return dates.astype("M8[Y]").astype(np.int64) + 1970
+
+    def names(self, name: str, sources: list[Source]) -> list[str]:
+        """Names of the features."""
+        return [
+            f"{name}_{part}{suffix}"
+            for part, source in zip(self.parts, sources, strict=True)
+            for suffix in source.suffixes()
+        ]
+
+    def to_data(self) -> dict[str, Any]:
+        """What of it goes into a file; `from_data` is the way back."""
+        return {"start": self.start, "parts": list(self.parts), "zone": self.zone}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Dates:
+        """Read what `to_data` has told, which may be anybody's."""
+        parts, zone = tuple(data["parts"]), data["zone"]
+        if not parts or not set(parts) <= set(PARTS) or not isinstance(zone, str | None):
+            raise ValueError(f"it has dates by {parts!r} with the zone {zone!r}")
+        return cls(int(data["start"]), parts, zone)
+
+
+Reading = Numbers | Dates | Levels | LevelMeans
+READINGS: dict[str, Any] = {kind.__name__: kind for kind in (Numbers, Dates, Levels, LevelMeans)}
+
+
+class EncodedColumn(NamedTuple):
+    """What became of a column of X.
+
+    Attributes
+    ----------
+    name : object
+        Its name, or number.
+    kind : str
+        'number', 'category', 'date', 'duration', or 'empty'.
+    reading : object or None
+        How it becomes numbers.
+    sources : list of Source
+        How they become features.
+    dropped : str or None
+        Why it has no features: 'constant', 'empty'.
+    """
+
+    name: Any
+    kind: str
+    reading: Reading | None
+    sources: list[Source]
+    dropped: str | None
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels of categories."""
+        return len(self.reading.levels) if isinstance(self.reading, Levels | LevelMeans) else 0
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges of numbers."""
+        return sum(len(source.edges) for source in self.sources)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return sum(source.n_features for source in self.sources)
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether there is a feature for missing ones."""
+        return any(source.has_missing for source in self.sources)
+
+    def names(self, name: str) -> list[str]:
+        """Names of the features; of the column as it is called there."""
+        return [] if self.reading is None else self.reading.names(name, self.sources)
+
+    def to_data(self) -> dict[str, Any]:
+        """What of it goes into a file; `column_from_data` is the way back."""
+        data: dict[str, Any] = {"kind": self.kind, "dropped": self.dropped}
+        if self.reading is not None:
+            data["reading"] = type(self.reading).__name__
+            data |= self.reading.to_data()
+            data["sources"] = [source.to_data() for source in self.sources]
+        return data
+
+
+def column_from_data(name: Any, data: dict[str, Any]) -> EncodedColumn:
+    """Read what `EncodedColumn.to_data` has told, which may be anybody's."""
+    if data["kind"] not in HOLDS or not isinstance(data["dropped"], str | None):
+        raise ValueError(f"it has a column of the unknown kind {data['kind']!r}")
+    if data["dropped"] is not None:
+        return EncodedColumn(name, data["kind"], None, [], data["dropped"])
+    reading = READINGS[data["reading"]].from_data(data)
+    sources = [source_from_data(source) for source in data["sources"]]
+    n_sources = {Dates: lambda: len(reading.parts), LevelMeans: lambda: len(reading.overall)}
+    if len(sources) != n_sources.get(type(reading), lambda: 1)():
+        raise ValueError(f"it has {len(sources)} sources of a column")
+    return EncodedColumn(name, data["kind"], reading, sources, None)
+
+
+def fit_column(
+    column: Column, recipe: Recipe, max_levels: int, targets: Targets | None
+) -> tuple[EncodedColumn, list[Array] | None]:
+    """Find how a column becomes features.
+
+    Returns
+    -------
+    encoded : EncodedColumn
+    raw : list of ndarray or None
+        Numbers of the training rows, if they are not what `EncodedColumn.reading` makes of them.
+    """
+    if column.kind == "empty":
+        return EncodedColumn(column.name, column.kind, None, [], "empty"), None
+    reading: Reading | None = None
+    sources: list[Source] = []
+    raw = None
+    if column.kind == "category":
+        found = fit_levels(column, max_levels, targets)
+        if isinstance(found, Levels):
+            reading, sources = found, [level_source(found, bool(column.missing.any()))]
+        elif found is not None and targets is not None:
+            means = fit_means(column, found, targets, recipe)
+            reading, sources, raw = means if means is not None else (None, [], None)
+    elif column.kind == "date":
+        reading, sources = _fit_dates(column, recipe)
+    else:
+        source = number_source(column.numbers(), recipe)
+        if source is not None:
+            reading, sources = Numbers(column.kind), [source]
+    dropped = "constant" if reading is None else None
+    return EncodedColumn(column.name, column.kind, reading, sources, dropped), raw
+
+
+def _fit_dates(column: Column, recipe: Recipe) -> tuple[Dates | None, list[Source]]:
+    """Find the parts of dates that vary; the first tells of missing ones, too."""
+    every = Dates(int(column.known.min()), PARTS, column.zone)
+    kept: dict[str, Source] = {}
+    for part, raw in zip(PARTS, every.raw(column), strict=True):
+        source = number_source(raw, recipe, tells_missing=not kept)
+        if source is not None:
+            kept[part] = source
+    return (every._replace(parts=tuple(kept)) if kept else None), list(kept.values())
+
+
+def _is_of_booleans(column: Column) -> bool:
+    return column.kind == "category" and column.known.dtype.kind == "b"
+
+
+def _check_kind(column: Column, kind: str) -> None:
+    if column.kind not in (kind, "empty"):
+        raise ValueError(
+            f"X must hold what it held in fit. Column {column.name!r} had {HOLDS[kind]}, and has "
+            f"{HOLDS[column.kind]}, such as {column.known[0]!r}."
+        )
