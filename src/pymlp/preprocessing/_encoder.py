@@ -222,7 +222,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self._fit_raw(X, targets, is_classes)
 
     def _check_params(self) -> None:
-        check_params(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
+        check_params(self)
 
     def _fit_raw(self, X: Any, targets: Array | None, is_classes: bool) -> Array:
         """Fit, and make numbers of the same rows.
