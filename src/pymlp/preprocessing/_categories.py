@@ -48,6 +48,11 @@ class Levels(NamedTuple):
     levels: Array
     is_pair: bool
 
+    @property
+    def n_sources(self) -> int:
+        """Columns of numbers made of it."""
+        return 1
+
     def raw(self, column: Column) -> list[Array]:
         """Numbers of a column."""
         found = _positions(column, self.levels)
@@ -87,6 +92,11 @@ class LevelMeans(NamedTuple):
     means: Array
     overall: Array
 
+    @property
+    def n_sources(self) -> int:
+        """Columns of numbers made of it."""
+        return len(self.overall)
+
     def raw(self, column: Column) -> list[Array]:
         """Numbers of a column."""
         found = _positions(column, self.levels)
@@ -117,6 +127,8 @@ class LevelMeans(NamedTuple):
         means, overall = (np.asarray(decoded(data[n]), np.float64) for n in ("means", "overall"))
         if overall.ndim != 1 or means.shape != (len(levels), len(overall)):
             raise ValueError(f"it has means of shape {means.shape} for {len(levels)} levels")
+        if not (np.isfinite(means).all() and np.isfinite(overall).all()):
+            raise ValueError("it has means that are not finite")
         return cls(levels, means, overall)
 
 
@@ -128,7 +140,7 @@ def _positions(column: Column, levels: Array) -> Array:
     if len(types) > 1 and types != {"boolean", "number"}:
         raise ValueError(
             f"X must hold what it held in fit. Column {column.name!r} had {type_of(levels)}s, such "
-            f"as {levels[0]!r}, and has {type_of(column.known)}s, such as {column.known[0]!r}."
+            f"as {levels[0]!r}, and has {column.holds}."
         )
     return positions(column.known, levels, f"Column {column.name!r} of X")
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._system.arrays import Array
 from ._categories import LevelMeans, Levels, Targets, fit_levels, fit_means, level_source
 from ._numbers import Recipe, number_source
-from ._reading import DAY, HOLDS, Column
+from ._reading import DAY, KINDS, Column
 from ._sources import Source, source_from_data
 
 HOUR = DAY // 24
@@ -21,6 +21,11 @@ class Numbers(NamedTuple):
     """Numbers, or durations in seconds, as they are."""
 
     kind: str
+
+    @property
+    def n_sources(self) -> int:
+        """Columns of numbers made of it."""
+        return 1
 
     def raw(self, column: Column) -> list[Array]:
         """Numbers of a column."""
@@ -51,6 +56,11 @@ class Dates(NamedTuple):
     start: int  # microseconds since 1970
     parts: tuple[str, ...]
     zone: str | None
+
+    @property
+    def n_sources(self) -> int:
+        """Columns of numbers made of it."""
+        return len(self.parts)
 
     def raw(self, column: Column) -> list[Array]:
         """Numbers of a column."""
@@ -159,16 +169,16 @@ class EncodedColumn(NamedTuple):
 
 def column_from_data(name: Any, data: dict[str, Any]) -> EncodedColumn:
     """Read what `EncodedColumn.to_data` has told, which may be anybody's."""
-    if data["kind"] not in HOLDS or not isinstance(data["dropped"], str | None):
+    if data["kind"] not in KINDS or not isinstance(data["dropped"], str | None):
         raise ValueError(f"it has a column of the unknown kind {data['kind']!r}")
     if data["dropped"] is not None:
         return EncodedColumn(name, data["kind"], None, [], data["dropped"])
     reading = READINGS[data["reading"]].from_data(data)
     sources = [source_from_data(source) for source in data["sources"]]
-    n_sources = {Dates: lambda: len(reading.parts), LevelMeans: lambda: len(reading.overall)}
-    if len(sources) != n_sources.get(type(reading), lambda: 1)():
-        raise ValueError(f"it has {len(sources)} sources of a column")
-    return EncodedColumn(name, data["kind"], reading, sources, None)
+    column = EncodedColumn(name, data["kind"], reading, sources, None)
+    if len(sources) != reading.n_sources or len(column.names("")) != column.n_features:
+        raise ValueError(f"it has {len(sources)} sources of a {data['kind']} that do not fit it")
+    return column
 
 
 def fit_column(
@@ -222,6 +232,6 @@ def _is_of_booleans(column: Column) -> bool:
 def _check_kind(column: Column, kind: str) -> None:
     if column.kind not in (kind, "empty"):
         raise ValueError(
-            f"X must hold what it held in fit. Column {column.name!r} had {HOLDS[kind]}, and has "
-            f"{HOLDS[column.kind]}, such as {column.known[0]!r}."
+            f"X must hold what it held in fit. Column {column.name!r} had {kind}s, and has "
+            f"{column.holds}."
         )

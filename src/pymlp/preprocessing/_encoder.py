@@ -218,7 +218,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._check_params()
         if y is None:
             return self._fit_raw(X, None, False)
-        targets, is_classes = targets_of(y, self.target_type)
+        with unwatched():  # scikit-learn looks for whole numbers
+            targets, is_classes = targets_of(y, self.target_type)
         return self._fit_raw(X, targets, is_classes)
 
     def _check_params(self) -> None:
@@ -332,6 +333,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         params = self.get_params() | {"dtype": self._dtype().__name__}
         if not isinstance(self.random_state, Integral):
             params["random_state"] = None
+        if not isinstance(self.categorical_features, str | None):
+            params["categorical_features"] = np.asarray(self.categorical_features)
         names = getattr(self, "feature_names_in_", None)
         return {
             "params": encoded(params),

@@ -7,23 +7,18 @@ import reprlib
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import narwhals.stable.v2 as nw
 import numpy as np
 
 from .._data.frames import is_series, widened
-from .._data.label_arrays import MISSING, as_labels
+from .._data.label_arrays import MISSING, as_labels, type_of
 from .._system.arrays import Array, unwatched
 
 DAY = 86_400_000_000  # microseconds
 WIDE = (nw.Decimal, nw.Int128, nw.UInt128)
-HOLDS = {
-    "number": "numbers",
-    "category": "categories",
-    "date": "dates",
-    "duration": "durations",
-    "empty": "nothing",
-}
+KINDS = ("number", "category", "date", "duration", "empty")
 
 
 class Column(NamedTuple):
@@ -48,6 +43,12 @@ class Column(NamedTuple):
     known: Array
     missing: Array
     zone: str | None = None
+
+    @property
+    def holds(self) -> str:
+        """What there is in it, for errors."""
+        what = type_of(self.known) if self.kind == "category" else self.kind
+        return f"{what}s, such as {self.known[0]!r}"
 
     def numbers(self) -> Array:
         """Its known values as numbers, NaN where missing: (n_samples,)."""
@@ -87,7 +88,7 @@ def read(name: Any, values: Any, *, as_category: bool, zone: str | None = None) 
         known, missing = values, np.zeros(len(values), bool)
     known = widened(known)
     if known.dtype.kind in "OT":
-        known, missing, in_objects = _of_objects(name, known.tolist(), missing)
+        known, missing, in_objects = _of_objects(name, known.tolist(), missing, zone)
         found = found or in_objects
     return _of_array(name, known, missing, found, as_category)
 
@@ -101,19 +102,28 @@ def _of_series(name: Any, values: Any, zone: str | None) -> tuple[Array, Array, 
         return array, np.zeros(len(array), bool), None
     if dtype == nw.Datetime and dtype.time_zone:
         found = zone or dtype.time_zone
-        series = series.dt.convert_time_zone(found).dt.replace_time_zone(None)
+        if found != dtype.time_zone:
+            series = series.dt.convert_time_zone(found)
+        series = series.dt.replace_time_zone(None)
     if dtype in WIDE:
         series = series.cast(nw.Float64)
     missing = np.asarray(series.is_null().to_numpy(), bool)
     if missing.any():
         series = series.drop_nulls()
     try:
-        return np.asarray(series.to_numpy()), missing, found
+        array = np.asarray(series.to_numpy())
     except Exception as error:  # of whatever package
         raise TypeError(f"X has column {name!r} of type {dtype}, which cannot be read.") from error
+    if array.ndim != 1:
+        raise TypeError(f"X has column {name!r} of type {dtype}, with several values a row.")
+    if dtype in (nw.Categorical, nw.Enum) and type(next(iter(array), 0)).__name__ == "Interval":
+        array = np.array(list(map(str, array)), object)  # of pandas.cut
+    return array, missing, found
 
 
-def _of_objects(name: Any, values: list[Any], missing: Array) -> tuple[Array, Array, str | None]:
+def _of_objects(
+    name: Any, values: list[Any], missing: Array, zone: str | None
+) -> tuple[Array, Array, str | None]:
     """Objects that are not missing, as an array of what they are."""
     types = set(map(type, values))
     if any(t.__name__ in MISSING or issubclass(t, _MAY_BE_NAN) for t in types):
@@ -126,7 +136,6 @@ def _of_objects(name: Any, values: list[Any], missing: Array) -> tuple[Array, Ar
     def are(*kinds: Any, but: Any = ()) -> bool:
         return all(issubclass(t, kinds) and not issubclass(t, but) for t in types)
 
-    zone = None
     if are(str):  # or none
         return np.array(values, object if values else float), missing, None
     if are(Real, Decimal, but=(bool, np.bool_, np.timedelta64)):
@@ -142,9 +151,10 @@ def _of_objects(name: Any, values: list[Any], missing: Array) -> tuple[Array, Ar
         return np.array(values, "m8[us]"), missing, None
     if are(dt.date, np.datetime64):
         if any(getattr(value, "tzinfo", None) is not None for value in values):
-            zone = "UTC"
-            values = [v.astimezone(dt.UTC).replace(tzinfo=None) for v in values]
-        return np.array(values, "M8[us]"), missing, zone
+            zone = zone or "UTC"
+            values = [v.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for v in values]
+            return np.array(values, "M8[us]"), missing, zone
+        return np.array(values, "M8[us]"), missing, None
     for value in values:
         if not isinstance(value, (str, Real, np.bool_, Decimal, dt.date, np.datetime64)):
             raise TypeError(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
@@ -24,6 +25,8 @@ def checked_table(X: Any, owner: Any) -> Any:
             f"X must be a dense table, and is a sparse matrix of shape {X.shape}: pass "
             "X.toarray(), or fit pymlp's MLPClassifier or MLPRegressor, which take sparse ones."
         )
+    if nw.dependencies.is_polars_lazyframe(X):
+        raise TypeError("X must be a table in memory, and is a LazyFrame: pass X.collect().")
     refuse_masked(X, "X")
     if not is_frame(X):
         if not hasattr(X, "__array__"):

@@ -13,6 +13,7 @@ from .._data.label_arrays import as_labels, distinct, positions
 from .._system.arrays import Array, unwatched
 
 MANY_CLASSES = 100  # more different whole numbers are no classes, if nobody says so
+LARGEST_EXACT = 2**53  # up to which a float64 is a whole number of its own
 
 
 def targets_of(y: Any, target_type: str) -> tuple[Array, bool]:
@@ -54,7 +55,7 @@ def _type_of(y: Array) -> str:
         return "continuous"
     if y.dtype.kind == "f":
         with unwatched():
-            is_whole = bool((y == np.floor(y)).all())
+            is_whole = bool(((y == np.floor(y)) & (np.abs(y) <= LARGEST_EXACT)).all())
         if not is_whole:
             return "continuous"
     is_number = y.dtype.kind in "fiu"
