@@ -37,7 +37,7 @@ class Tabular(Ensemble):
 
     bootstrap = False  # members differ by the rows that they hold out, too
     categorical_features: Any
-    n_bins: int
+    n_bins: int | str
     max_levels: int
     verbose: bool
 

@@ -24,6 +24,8 @@ from ._tables import categorical_mask, checked_table, columns, is_plain
 from ._targets import targets_of
 
 MAX_ROWS = 100_000  # that edges are found by
+MANY_ROWS = 10_000  # from which on finer edges gain more than they cost
+FEW_BINS, MANY_BINS = 16, 32
 BLOCK = 2**17  # numbers looked at in one go
 TYPES = {"float32": np.float32, "float64": np.float64}
 
@@ -49,8 +51,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Columns that are categories whatever they hold, as in
         `sklearn.ensemble.HistGradientBoostingClassifier`: a mask, indices, names, or those of a
         frame with a categorical type. None: no others than those that hold no numbers.
-    n_bins : int, default=16
-        Quantiles among the edges of a number, at least 1: more resolve more, and more noise.
+    n_bins : int or 'auto', default='auto'
+        Quantiles among the edges of a number, at least 1: more resolve more, and more noise. 'auto'
+        is 16, of 10,000 rows and more 32.
     max_leaves : int, default=64
         Leaves of the tree whose splits are edges, at least 2; splits that explain no more than
         chance does are left out.
@@ -96,7 +99,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "categorical_features": ["array-like", one_of("from_dtype"), None],
-        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "n_bins": [one_of("auto"), Interval(Integral, 1, None, closed="left")],
         "max_leaves": [Interval(Integral, 2, None, closed="left")],
         "max_levels": [Interval(Integral, 1, None, closed="left")],
         "target_type": [one_of("auto", "continuous", "binary", "multiclass")],
@@ -108,7 +111,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self,
         *,
         categorical_features: Any = "from_dtype",
-        n_bins: int = 16,
+        n_bins: int | str = "auto",
         max_leaves: int = 64,
         max_levels: int = 100,
         target_type: str = "auto",
@@ -278,7 +281,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if n_samples > MAX_ROWS:
             rows = np.sort(random_state.permutation(n_samples)[:MAX_ROWS])
         of_rows = targets if targets is None or rows is None else targets[rows]
-        recipe = Recipe(self.n_bins, self.max_leaves, rows, of_rows)
+        n_bins = self.n_bins
+        if isinstance(n_bins, str):  # 'auto'
+            n_bins = FEW_BINS if n_samples < MANY_ROWS else MANY_BINS
+        recipe = Recipe(n_bins, self.max_leaves, rows, of_rows)
         return recipe, None if targets is None else Targets(targets, is_classes, seed)
 
     def _raw(self, X: Any) -> Array:
