@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
+from sklearn.utils.validation import (
+    _check_n_features,
+    _check_sample_weight,
+    _check_y,
+    validate_data,
+)
 
+from .._core import ExpandedRows
 from .._system.arrays import ENGINE_LAYOUT, Array, unwatched
 from .._system.memory import check_memory
 from .frames import columns_of, has_times, is_frame, is_of_time, is_structured, native, widened
@@ -32,7 +38,7 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     ----------
     est : estimator
         Its features are set, or compared.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, ExpandedRows} of shape (n_samples, n_features)
     *y
         Nothing, or y.
     types : sequence of dtype
@@ -48,6 +54,9 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
         X is an array, or CSR in the engine's layout.
     """
     X = native(X)
+    if isinstance(X, ExpandedRows):  # whose numbers are sound
+        _check_n_features(est, X, reset=reset)
+        return (X, checked_y(*y, y_numeric=options["y_numeric"])) if y else X
     for values, name in zip((X, *y), ("X", "y"), strict=False):
         _check_form(values, name)
     X = widened(X)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import _safe_indexing
 
+from .._core import ExpandedRows
 from .._system.arrays import Array
 
 FOREIGN = 2  # `isbuiltin` of a type that another package has added to NumPy
@@ -33,6 +34,9 @@ def is_series(values: Any) -> bool:
 def rows_of(values: Any, rows: Array | None) -> Any:
     """Choose rows of whatever holds samples; with None all, of what rows can be chosen."""
     values = native(values)
+    if isinstance(values, ExpandedRows):
+        raw = values.raw if rows is None else values.raw[rows]
+        return ExpandedRows(raw, values.expansion, values.dtype)
     if sparse.issparse(values):
         values = values.tocsr()
     elif not (isinstance(values, (np.ndarray, list)) or is_frame(values) or is_series(values)):

@@ -12,12 +12,12 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
+from .._core import ExpandedRows, Expansion
 from .._data.checks import naming
 from .._data.samples import Given
 from .._system.arrays import Array
 from .._system.params import one_of
 from ..preprocessing import TableEncoder
-from ..preprocessing._sources import Expansion
 from .base import BaseMLP
 from .ensemble_base import Ensemble
 from .options import EstimatorOptions
@@ -122,6 +122,9 @@ class Tabular(Ensemble):
         return tags
 
 
-def _features(encoder: TableEncoder, raw: Array, dtype: Any) -> Array:
-    """Features of the numbers that an encoder has made of rows: (n_samples, n_features_out)."""
-    return Expansion(encoder.sources_).expand(raw, dtype)
+def _features(encoder: TableEncoder, raw: Array, dtype: Any) -> ExpandedRows:
+    """Features of the numbers that an encoder has made of rows: (n_samples, n_features_out).
+
+    The engine makes them where it reads them, a mini-batch at a time.
+    """
+    return ExpandedRows(raw, Expansion(encoder.sources_), dtype)

@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._files.values import decoded, encoded
-from .._system.arrays import Array, unwatched
-
-FAR = 1e100  # so many scales from the centre are as good as infinitely many, and can be squared
+from .._system.arrays import Array
 
 
 class Source(NamedTuple):
@@ -75,41 +73,3 @@ def source_from_data(data: Any) -> Source:
     if not np.isfinite(numbers).all() or scale < 0 or len(edges) == 1:
         raise ValueError(f"a column cannot be filled, centred and scaled by {numbers}")
     return Source(*numbers, edges=edges, values=values, has_missing=bool(has_missing))
-
-
-# A stand-in in NumPy: `_core.Expansion` takes its place.
-class Expansion:
-    """Makes features of numbers."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self.sources = list(sources)
-        self.n_features = sum(source.n_features for source in self.sources)
-
-    def expand(self, raw: Array, dtype: Any) -> Array:
-        """Make (n_samples, n_features) of (n_samples, n_sources)."""
-        features: Array = np.empty((len(raw), self.n_features), dtype)
-        first = 0
-        with unwatched():
-            for k, source in enumerate(self.sources):
-                end = first + source.n_features
-                _expand(source, raw[:, k], features[:, first:end])
-                first = end
-        return features
-
-
-def _expand(source: Source, x: Array, features: Array) -> None:
-    missing = np.isnan(x)
-    filled = np.where(missing, source.fill, x)
-    k = 0
-    if source.scale:
-        u = np.clip((filled - source.center) / source.scale, -FAR, FAR)
-        features[:, 0] = u / np.sqrt(1 + (u / 3) ** 2)
-        k = 1
-    for low, high in zip(source.edges[:-1], source.edges[1:], strict=True):
-        features[:, k] = np.clip((filled - low) / (high - low), 0, 1)
-        k += 1
-    for value in source.values:
-        features[:, k] = x == value
-        k += 1
-    if source.has_missing:
-        features[:, k] = missing
