@@ -181,6 +181,15 @@ def test_names_of_features() -> None:
     ) == [*("x0", "x0_ramp1", "x1=x", "x1=y", "x1=z")]
 
 
+def test_names_are_distinct() -> None:
+    table = pl.DataFrame({"a": [1.0, 2, None], "a_missing": [0, 0, 1], "column_names": [1, 2, 2]})
+    encoder = TableEncoder().fit(table).set_output(transform="polars")
+    names = ["a", "a_missing", "a_missing_", "column_names"]
+    assert encoder.transform(table).columns == names
+    frame = pd.DataFrame(table.rows(), columns=table.columns)
+    assert encoder.fit(frame).get_feature_names_out().tolist() == names
+
+
 def test_in_front_of_a_network() -> None:
     model = make_pipeline(TableEncoder(), MLPRegressor(max_iter=3, early_stopping=False, tol=1e9))
     model.set_params(mlpregressor__n_iter_no_change=1)

@@ -186,8 +186,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given = _check_feature_names_in(self, input_features)
-        pairs = zip(self.columns_, given, strict=True)
-        return np.array([text for column, name in pairs for text in column.names(name)], object)
+        names: dict[str, None] = {}
+        for column, column_name in zip(self.columns_, given, strict=True):
+            for name in column.names(column_name):
+                while name in names:  # of another column
+                    name += "_"  # noqa: PLW2901
+                names[name] = None
+        return np.array(list(names), object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -49,7 +49,7 @@ class Source(NamedTuple):
 
     def suffixes(self, values: Sequence[str] | None = None) -> list[str]:
         """What distinguishes the features, behind the column's name; `values` as text."""
-        texts = [f"{value:.17g}" for value in self.values] if values is None else values
+        texts = [str(v).removesuffix(".0") for v in self.values] if values is None else values
         return [
             *([""] if self.scale else []),
             *(f"_ramp{k}" for k in range(1, len(self.edges))),

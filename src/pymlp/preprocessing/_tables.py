@@ -51,7 +51,8 @@ def checked_table(X: Any, owner: Any) -> Any:
 
 def names_of(frame: Any) -> list[Any]:
     """Names of a frame's columns; they may occur twice."""
-    return list(getattr(frame, "column_names", frame.columns))  # Arrow's columns are its data
+    is_pandas = hasattr(frame, "iloc")
+    return list(frame.columns if is_pandas else nw.from_native(frame).columns)
 
 
 def columns(X: Any) -> Iterable[tuple[Any, Any]]:
