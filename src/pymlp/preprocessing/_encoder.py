@@ -11,6 +11,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, Options
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from .._core import Expansion
 from .._files.values import decoded, encoded
 from .._system.arrays import Array, unwatched
 from .._system.params import check_params, one_of
@@ -19,7 +20,7 @@ from ._categories import LevelMeans, Levels, Targets
 from ._columns import EncodedColumn, Numbers, column_from_data, fit_column
 from ._numbers import Recipe
 from ._reading import read
-from ._sources import Expansion, Source
+from ._sources import Source
 from ._tables import categorical_mask, checked_table, columns, is_plain
 from ._targets import targets_of
 

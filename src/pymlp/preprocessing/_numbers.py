@@ -17,7 +17,7 @@ CHANCE = 10.0  # what a split explains of the targets, in rows: hardly one by ch
 RARE = 5  # rows of a value, for which alone a mean says little
 MAX_VALUES = 128
 FALSE_VALUES = 0.5  # so many values are kept by chance in a column, at most, in the mean
-LARGEST = float(np.finfo(np.float64).max)
+LARGEST = 2.0**1022  # whose inverse is a normal number
 SMALLEST = float(np.finfo(np.float64).tiny)
 STEEPEST = float(np.finfo(np.float32).max)
 
@@ -67,21 +67,25 @@ def _number_source(x: Array, recipe: Recipe, tells_missing: bool) -> Source | No
     if len(distinct) == 2:
         low, high = distinct.tolist()
         center, scale = low / 2 + high / 2, high / 2 - low / 2
-        return Source(center, center, max(scale, SMALLEST), NONE, NONE, has_missing)
+        return Source(center, center, _invertible(scale), NONE, NONE, has_missing)
     center = float(np.ldexp(np.median(scaled), power))
     low, high = np.quantile(scaled, (0.25, 0.75)).tolist()
     spread = high - low or (scaled.max() - scaled.min()) / 2
-    scale = min(max(float(np.ldexp(spread, power)), SMALLEST), LARGEST)
+    scale = _invertible(float(np.ldexp(spread, power)))
     quantiles = np.quantile(scaled, np.linspace(0, 1, recipe.n_bins + 1))
     found = np.ldexp(quantiles, power)
     values = NONE
     if targets is not None:
         ranks = _thresholds(inverse, targets, recipe.max_leaves)
         found = np.r_[found, distinct[ranks] / 2 + distinct[ranks + 1] / 2]
-    edges = _with_slopes(np.unique(found))
+    edges = _with_slopes(np.unique(np.clip(found, -LARGEST / 4, LARGEST / 4)))
     if targets is not None and len(distinct) > len(edges) + 1:  # else ramps tell them apart
         values = distinct[codes(inverse, counts, targets)]
     return Source(center, center, scale, edges, values, has_missing)
+
+
+def _invertible(scale: float) -> float:
+    return min(max(scale, SMALLEST), LARGEST)
 
 
 def _thresholds(ranks: Array, targets: Array, max_leaves: int) -> Array:
@@ -106,12 +110,10 @@ def _thresholds(ranks: Array, targets: Array, max_leaves: int) -> Array:
 
 
 def _with_slopes(edges: Array) -> Array:
-    """Edges in ascending order without those too near, or too far, for a ramp's slope."""
+    """Edges in ascending order without those too near for a ramp to have a slope."""
     kept: list[float] = []
     for edge in edges.tolist():
         if not kept or STEEPEST * (edge - kept[-1]) >= 1:
-            if kept and edge - kept[-1] > LARGEST:
-                kept.append(0.0)  # which lies between them
             kept.append(edge)
     return np.array(kept) if len(kept) > 1 else NONE
 
