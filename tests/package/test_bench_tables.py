@@ -84,6 +84,8 @@ def test_words_are_typed_for_those_who_want_categories(folder):
     table = sets.load("shop", folder)
     assert table.categories == ["word"]
     assert list(map(str, table.typed.dtypes)) == ["float64", "int8", "category"]
+    assert list(table.typed["word"].cat.categories) == [0, 1]
+    assert list(table.typed["word"].isna()) == list(table.X["word"].isna())
     assert table.X["flag"].dtype == bool  # as it was read
 
 
