@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = report.text(results)
     print("", text, sep="\n")
     if options.out:
+        report.save(results, options.out / "results.json")
         (options.out / "report.md").write_text(text + "\n")
         if find_spec("matplotlib"):
             report.draw(results, options.out / "picture.svg")

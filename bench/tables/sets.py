@@ -46,10 +46,17 @@ class Table:
 
     @property
     def typed(self) -> pd.DataFrame:
-        """Columns of words as pandas' categories, which the trees want, and flags as 0 and 1."""
-        types = dict.fromkeys(self.categories, "category")
-        types |= dict.fromkeys(self.X.select_dtypes("bool"), "int8")
-        return self.X.astype(types)
+        """Columns of words as pandas' categories, which the trees want, and flags as 0 and 1.
+
+        Levels are numbered: XGBoost 3.2 misreads pandas 3's strings (nRMSE of training rows on bmw
+        0.45, by numbers 0.08).
+        """
+        levels = {name: self.X[name].astype("category").cat for name in self.categories}
+        numbered = {
+            name: level.rename_categories(range(len(level.categories)))
+            for name, level in levels.items()
+        }
+        return self.X.astype(dict.fromkeys(self.X.select_dtypes("bool"), "int8")).assign(**numbered)
 
     def split(self, seed: int, rows: int | None) -> tuple[np.ndarray[Any, Any], ...]:
         """Rows for training, at most `rows`, and for the test; of classes equal shares."""

@@ -84,6 +84,8 @@ def test_words_are_typed_for_those_who_want_categories(folder):
     table = sets.load("shop", folder)
     assert table.categories == ["word"]
     assert list(map(str, table.typed.dtypes)) == ["float64", "int8", "category"]
+    assert list(table.typed["word"].cat.categories) == [0, 1]
+    assert list(table.typed["word"].isna()) == list(table.X["word"].isna())
     assert table.X["flag"].dtype == bool  # as it was read
 
 
@@ -222,6 +224,7 @@ def test_files_are_joined_and_written(tmp_path, capsys):
     command.main(["--models", "--join", *map(str, halves), "--out", str(out)])
     assert "| pymlp | 1.50 | 5.0 | 10.0 | till | 2.000 | 0.100 |" in capsys.readouterr().out
     assert (out / "report.md").read_text().startswith("- hgb: scikit-learn's Hist")
+    assert report.read([out / "results.json"]) == [*RESULTS[::2], *RESULTS[1::2]]
     pytest.importorskip("matplotlib")
     drawn = (out / "picture.svg").read_text()
     assert "<!-- pymlp -->" in drawn
