@@ -52,8 +52,9 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         Factors of the sample weights by class.
     label_smoothing : float, default=0.0
         Share of a label's weight that is spread evenly over all classes.
-    batch_size : int, default=64
-        Rows of a mini-batch: 256 cost 5 % of the loss.
+    batch_size : int or 'auto', default='auto'
+        Rows of a mini-batch: 'auto' 32, of 10,000 rows and more 64. Few rows need many steps: 64
+        there cost 1.6 % of the loss, 256 some 5 %.
     learning_rate : str, schedule or callable, default='log_cosine'
         As in `MLPClassifier`; `pymlp.schedules.LogCosine` ends a wave early for tables that are
         soon learned.
@@ -130,7 +131,7 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         max_levels: int = 100,
         class_weight: ClassWeight | None = None,
         label_smoothing: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int | str = "auto",
         learning_rate: str | Callable[..., float] = "log_cosine",
         learning_rate_init: float = 0.002,
         max_iter: int = 32,
@@ -195,8 +196,9 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     huber_delta : float, default=1.0
         Error, in standard deviations of the targets, at which 'huber' turns from squared to
         absolute.
-    batch_size : int, default=64
-        Rows of a mini-batch: 256 cost 5 % of the loss.
+    batch_size : int or 'auto', default='auto'
+        Rows of a mini-batch: 'auto' 32, of 10,000 rows and more 64. Few rows need many steps: 64
+        there cost 1.6 % of the loss, 256 some 5 %.
     learning_rate : str, schedule or callable, default='log_cosine'
         As in `MLPRegressor`; `pymlp.schedules.LogCosine` ends a wave early for tables that are
         soon learned.
@@ -275,7 +277,7 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
         loss: str = "squared_error",
         quantile: float | list[float] = 0.5,
         huber_delta: float = 1.0,
-        batch_size: int = 64,
+        batch_size: int | str = "auto",
         learning_rate: str | Callable[..., float] = "log_cosine",
         learning_rate_init: float = 0.002,
         max_iter: int = 32,

@@ -18,6 +18,7 @@ from .._data.samples import Given
 from .._system.arrays import Array
 from .._system.params import one_of
 from ..preprocessing import TableEncoder
+from ..preprocessing._encoder import MANY_ROWS
 from .base import BaseMLP
 from .ensemble_base import Ensemble
 from .options import EstimatorOptions
@@ -27,6 +28,7 @@ OF_MEMBERS = (  # parameters that are the members' own
     *("max_iter", "n_iter_no_change", "validation_fraction", "dropout", "weight_decay", "scoring"),
     "precision",
 )
+SMALL_BATCH, LARGE_BATCH = 32, 64
 OF_ENCODER = ("categorical_features", "n_bins", "max_levels")
 
 
@@ -35,6 +37,7 @@ class Tabular(Ensemble):
 
     encoder_: TableEncoder
 
+    _n_samples = 0  # of the last fit
     bootstrap = False  # members differ by the rows that they hold out, too
     categorical_features: Any
     n_bins: int | str
@@ -67,6 +70,8 @@ class Tabular(Ensemble):
         The recipe was found on fifteen real tables: see docs/design.md, 'Tables'.
         """
         values = {name: getattr(self, name) for name in OF_MEMBERS}
+        if values["batch_size"] == "auto":
+            values["batch_size"] = SMALL_BATCH if self._n_samples < MANY_ROWS else LARGE_BATCH
         # no alpha: AdamW's decay is in its place
         fixed = {"solver": "adamw", "beta_2": 0.95, "alpha": 0.0, "init": "he_normal", "tol": 0.0}
         return kind(**values, **fixed, early_stopping=True, **own)
@@ -90,6 +95,7 @@ class Tabular(Ensemble):
             taught, targets = self._targets(y, given.weight)
             is_classes = isinstance(self, ClassifierMixin)
             raw = encoder._fit_raw(given.X, targets, is_classes)
+            self._n_samples = len(raw)
             dtype = np.float64 if self.precision == "float64" else np.float32
             if given_val is not None:
                 with naming("X_val, y_val"):
