@@ -1,8 +1,10 @@
 """Types of the C++ extension."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from numpy import dtype
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -35,6 +37,24 @@ class Loss:
     ) -> None: ...
     @property
     def output(self) -> str: ...
+
+class Expansion:
+    # of `pymlp.preprocessing._sources.Source` (src/cpp/network/expansion.hpp)
+    def __init__(self, sources: Sequence[Any]) -> None: ...
+    @property
+    def n_features(self) -> int: ...
+    def expand(self, raw: Array, dtype: Any) -> Array: ...
+
+class ExpandedRows:
+    def __init__(self, raw: Array, expansion: Expansion, dtype: Any) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def dtype(self) -> dtype[Any]: ...
+    @property
+    def raw(self) -> Array: ...
+    @property
+    def expansion(self) -> Expansion: ...
 
 def predict(
     coefs: list[Array],

@@ -1,5 +1,6 @@
 // Training, evaluation and prediction by teams of any size, without Python: the same bits as by one thread.
 // Built with PYMLP_SANITIZE=thread this is what ThreadSanitizer watches; elsewhere it compares alone.
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <random>
@@ -26,9 +27,9 @@ const std::vector<Index> units{n_features, 45, 33, 5};
 const std::vector<Activation> activations{Activation::gelu, Activation::relu};
 constexpr int team_sizes[] = {2, 3, 4};
 
-enum class Storage { plain, strided, sparse };
+enum class Storage { plain, strided, sparse, expanded };
 
-// One X in three forms, with labels and targets, borrowed by a Dataset.
+// One X in three forms, and another one in the fourth, with labels and targets, borrowed by a Dataset.
 template <class T>
 class Data {
   public:
@@ -44,6 +45,8 @@ class Data {
         for (Index row = 0; row <= n_samples; ++row)
             starts_.push_back(static_cast<std::int32_t>(row * n_features));
         for (T& target : targets_) target = normal(generator);
+        for (Index r = 0; r < n_samples * expansion_.n_sources(); ++r)
+            raw_.push_back(r % 7 == 0 ? std::nan("") : std::round(10 * normal(generator)) / 5);
         for (Index row = 0; row < n_samples; ++row) {
             labels_.push_back(static_cast<std::int32_t>(row % units.back()));
             weight_.push_back(T(0.5) + static_cast<T>(row % 3));
@@ -59,6 +62,10 @@ class Data {
             data.x.item_size = data.x.row_stride = static_cast<Index>(sizeof(T));
             data.x.column_stride = data.x.row_stride * n_samples;
             data.x.widen = kernels<T>().widen_from('f', data.x.item_size);
+        } else if (storage == Storage::expanded) {
+            data.x.numbers = reinterpret_cast<const char*>(raw_.data());
+            data.x.row_stride = static_cast<Index>(sizeof(double)) * expansion_.n_sources();
+            data.x.expansion = &expansion_;
         } else {
             data.x.values = values_.data();
         }
@@ -76,7 +83,17 @@ class Data {
     }
 
   private:
+    // of n_features features together
+    static std::vector<Source> sources() {
+        const Source number{0.1, 0.2, 1.5, {-2, -1, 0, 0.5, 2}, {0.2, 1}, true};
+        const Source levels{0, 0, 0, {}, {-1, 0, 1, 2}, false};
+        Source many{0, 0, 1, {}, {}, true};
+        for (int edge = -8; edge <= 6; ++edge) many.edges.push_back(edge / 4.0);
+        return {number, levels, many, levels, levels, Source{0, 0, 1, {}, {}, false}};
+    }
     std::vector<T> values_, columns_;
+    Expansion expansion_{sources()};
+    std::vector<double> raw_;  // (n_samples, n_sources)
     std::vector<std::int32_t> starts_, indices_, labels_;
     std::vector<T> targets_, weight_;
     std::vector<std::int64_t> order_;
@@ -183,7 +200,7 @@ void check(const std::string& operand) {
     all.ema_decay = 0.9;
     all.dropout = {0.2, 0.5};
     all.monitor = true;
-    for (const Storage storage : {Storage::plain, Storage::strided, Storage::sparse}) {
+    for (const Storage storage : {Storage::plain, Storage::strided, Storage::sparse, Storage::expanded}) {
         const std::string name = operand + "storage " + std::to_string(static_cast<int>(storage));
         compare<Operand>(name, TrainerOptions(), storage, false);
         compare<Operand>(name + ", all options", all, storage, true);

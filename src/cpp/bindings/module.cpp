@@ -5,6 +5,7 @@ namespace py = pybind11;
 void bind_activations(py::module_& m);
 void bind_bf16(py::module_& m);
 void bind_config(py::module_& m);
+void bind_expansion(py::module_& m);
 void bind_interrupts(py::module_& m);
 void bind_losses(py::module_& m);
 void bind_machine(py::module_& m);
@@ -18,6 +19,7 @@ PYBIND11_MODULE(_core, m) {
     // looked up here, because the first use gives the GIL away amid pybind11's frames (see bindings/gil.hpp)
     py::dtype::of<float>();
     bind_config(m);
+    bind_expansion(m);
     bind_interrupts(m);
     bind_machine(m);
     bind_network(m);

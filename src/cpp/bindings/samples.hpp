@@ -4,18 +4,22 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "bindings/arrays.hpp"
+#include "bindings/expanded_rows.hpp"
 
 namespace pymlp {
 
 // X as the caller holds it: an array of real numbers of any type up to 64 bits, in native byte order, with
-// any strides; or a SciPy CSR array or matrix with values of the weights' type. Keeps what it borrows alive.
+// any strides; rows to be expanded to the weights' type; or a SciPy CSR array or matrix with values of that
+// type. Keeps what it borrows alive.
 template <class T>
 class RowsOf {
   public:
     RowsOf(const py::object& x, Index n_features) {
         rows_.n_features = n_features;
-        py::hasattr(x, "indptr") ? take_compressed(x) : take_dense(x);
+        if (py::isinstance<ExpandedRows>(x))
+            take_expanded(x);
+        else
+            py::hasattr(x, "indptr") ? take_compressed(x) : take_dense(x);
     }
     Index n() const { return n_; }
     // All rows, without labels
@@ -43,6 +47,19 @@ class RowsOf {
         rows_.column_stride = dense.strides(1);
         rows_.widen = widen;
         held_.append(dense);
+    }
+    void take_expanded(const py::object& x) {
+        const auto& rows = py::cast<const ExpandedRows&>(x);
+        if (!rows.dtype().equal(py::dtype::of<T>()))
+            throw py::type_error("Expanded rows X must be of the weights' dtype, got " +
+                                 std::string(py::str(rows.dtype())) + ".");
+        if (rows.shape().second != rows_.n_features)
+            throw std::invalid_argument("X must have " + std::to_string(rows_.n_features) +
+                                        " features, got expanded rows of " +
+                                        std::to_string(rows.shape().second) + ".");
+        n_ = rows.shape().first;
+        rows_ = rows.rows<T>();
+        held_.append(x);
     }
     void take_compressed(const py::object& x) {
         const py::object values = x.attr("data");

@@ -25,6 +25,7 @@ using pymlp::OptimizerStep;
 using pymlp::Output;
 using pymlp::OutputArgs;
 using pymlp::Solver;
+using pymlp::SourceArgs;
 using pymlp::SparseGemmArgs;
 using pymlp::Sum;
 using pymlp::UpdateArgs;
@@ -50,6 +51,7 @@ using pymlp::UpdateArgs;
 #include "kernels/output.hpp"
 #include "kernels/transpose.hpp"
 #include "kernels/widen.hpp"
+#include "kernels/expand.hpp"
 // clang-format on
 
 namespace {
@@ -122,6 +124,7 @@ constexpr pymlp::KernelTable<T> kernel_table() {
     table.sum_squares = sum_squares<T>;
     table.all_finite = all_finite<T>;
     table.widen_from = widen_from<T>;
+    table.expand = expand<T>;
     return table;
 }
 

@@ -213,6 +213,18 @@ struct BackwardArgs {
     Index ldd;
 };
 
+// A raw column of a table, and what makes features of it (network/expansion.hpp).
+struct SourceArgs {
+    double fill, center;
+    double scaling;        // 1 / scale, or 0: no linear feature
+    const double* edges;   // (n_ramps + 1)
+    const double* slopes;  // (n_ramps): 1 / distance of the edges
+    Index n_ramps;
+    const double* values;  // (n_values)
+    Index n_values;
+    bool has_missing;
+};
+
 // The dense products of an operand type.
 template <class Operand>
 struct ProductTable {
@@ -272,6 +284,8 @@ struct KernelTable : ProductTable<T> {
     bool (*all_finite)(Index n, const T* x);
     // for a type of NumPy's by its kind and its size in bytes; null if there is none
     Widen<T> (*widen_from)(char kind, Index size);
+    // row: (n_sources), NaN where a number is missing; out: the features of all sources
+    void (*expand)(const SourceArgs* sources, Index n_sources, const double* row, T* out);
 };
 
 }  // namespace pymlp

@@ -8,11 +8,13 @@
 
 #include "kernels/table.hpp"
 #include "network/buffer.hpp"
+#include "network/expansion.hpp"
 
 namespace pymlp {
 
-// X: rows of numbers in one of three forms: plain, one after another in the arithmetic's type; of another
-// type, order or alignment, to be widened where they are needed; or compressed (CSR) with sorted columns.
+// X: rows of numbers in one of four forms: plain, one after another in the arithmetic's type; of another
+// type, order or alignment, to be widened where they are needed; raw columns of a table, likewise to be
+// expanded; or compressed (CSR) with sorted columns.
 template <class T>
 struct Rows {
     Index n_features = 0;
@@ -20,9 +22,10 @@ struct Rows {
     const char* numbers = nullptr;  // dense: element (i, j) lies i row_stride + j column_stride bytes further
     Index row_stride = 0, column_stride = 0, item_size = 0;  // bytes
     Widen<T> widen = nullptr;
-    const void* starts = nullptr;   // compressed: (n + 1), of the type of `columns`; else null
-    const void* columns = nullptr;  // compressed: the entries' columns, 32 or 64 bits wide
-    bool wide = false;              // 64 bits
+    const Expansion* expansion = nullptr;  // `numbers` are raw doubles, a row's side by side; else null
+    const void* starts = nullptr;          // compressed: (n + 1), of the type of `columns`; else null
+    const void* columns = nullptr;         // compressed: the entries' columns, 32 or 64 bits wide
+    bool wide = false;                     // 64 bits
 
     bool sparse() const { return starts; }
     bool plain() const { return values && !starts; }
@@ -33,11 +36,19 @@ struct Rows {
         return values ? reinterpret_cast<const char*>(values + row * n_features + column)
                       : numbers + row * row_stride + column * column_stride;
     }
-    // Columns first..last of a dense row.
+    // Asks for what `copy` will read.
+    void prefetch(Index row, Index first, Index last) const {
+        const Index size = expansion ? expansion->n_sources() * static_cast<Index>(sizeof(double))
+                                     : (last - first) * item_bytes();
+        for (Index at = 0; at < size; at += cache_line) __builtin_prefetch(bytes(row, first) + at);
+    }
+    // Columns first..last of a dense row; of an expanded one all.
     void copy(Index row, Index first, Index last, T* out) const {
         if (values)
             std::memcpy(out, values + row * n_features + first,
                         static_cast<std::size_t>(last - first) * sizeof(T));
+        else if (expansion)
+            expansion->expand(reinterpret_cast<const double*>(bytes(row, 0)), out);
         else
             widen(bytes(row, first), column_stride, last - first, out);
     }
@@ -74,11 +85,7 @@ struct Dataset {
             const Index last = std::min(first + width, x.n_features);
             for (Index r = 0; r < rows; ++r) {
                 // rows in random order: no hardware prefetches the next one
-                if (r + 1 < rows && !x.by_columns()) {
-                    const char* next = x.bytes(row_of_x(begin + r + 1), first);
-                    for (Index at = 0; at < (last - first) * x.item_bytes(); at += cache_line)
-                        __builtin_prefetch(next + at);
-                }
+                if (r + 1 < rows && !x.by_columns()) x.prefetch(row_of_x(begin + r + 1), first, last);
                 x.copy(row_of_x(begin + r), first, last, out + r * ld + first);
             }
         }

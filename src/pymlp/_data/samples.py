@@ -19,9 +19,9 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    X : ndarray or CSR matrix or array of shape (n_samples, n_features)
+    X : ndarray, CSR matrix or array or ExpandedRows of shape (n_samples, n_features)
         Real numbers of at most 64 bits, with any strides; or values of the weights' dtype with
-        sorted indices and no duplicates.
+        sorted indices and no duplicates; or a table's raw rows to be expanded to that dtype.
     y : ndarray
         int32 class numbers of shape (n_samples,) or (n_samples, n_groups) where outputs make up
         softmaxes, otherwise targets of the weights' dtype and of shape (n_samples, n_outputs).
