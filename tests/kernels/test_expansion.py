@@ -2,6 +2,7 @@
 
 import re
 import threading
+import warnings
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -306,6 +307,23 @@ def test_rows_keep_what_they_read() -> None:
     raw = raw_rows(300, 1)
     expected = _core.Expansion([SOURCES["a number"]]).expand(raw, np.float64)
     rows = _core.ExpandedRows(raw.copy(), _core.Expansion([SOURCES["a number"]]), np.float64)
+    eye = np.eye(expected.shape[1])
+    loss = _core.Loss("squared_error")
+    outputs = _core.predict([eye], [np.zeros(len(eye))], rows, [], loss, 1, False)
+    np.testing.assert_array_equal(outputs, expected)
+
+
+def test_raw_may_take_another_shape() -> None:
+    """Without a copy, the same memory: what was checked is what is read."""
+    sources = [SOURCES["a number"], SOURCES["a line"]]
+    expansion = _core.Expansion(sources)
+    raw = raw_rows(40, 2)
+    expected = expansion.expand(raw, np.float64)
+    rows = _core.ExpandedRows(raw, expansion, np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy 2.5's
+        raw.shape = (80, 1)
+    assert rows.shape == expected.shape
     eye = np.eye(expected.shape[1])
     loss = _core.Loss("squared_error")
     outputs = _core.predict([eye], [np.zeros(len(eye))], rows, [], loss, 1, False)

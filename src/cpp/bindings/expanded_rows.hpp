@@ -32,17 +32,19 @@ class ExpandedRows {
             raw_.size() > 0 && n_sources > 1 && raw_.strides(1) != static_cast<Index>(sizeof(double));
         if (!aligned || apart)
             throw py::type_error("raw must be aligned and hold each row's numbers side by side.");
+        n_ = raw_.shape(0);
+        row_stride_ = raw_.strides(0);
     }
     const py::array& raw() const { return raw_; }
     const py::object& expansion() const { return expansion_; }
     const py::dtype& dtype() const { return dtype_; }
-    std::pair<Index, Index> shape() const { return {raw_.shape(0), tables().n_features()}; }
+    std::pair<Index, Index> shape() const { return {n_, tables().n_features()}; }
     template <class T>
     Rows<T> rows() const {
         Rows<T> rows;
         rows.n_features = tables().n_features();
         rows.numbers = static_cast<const char*>(raw_.data());
-        rows.row_stride = raw_.strides(0);
+        rows.row_stride = row_stride_;
         rows.expansion = &tables();
         return rows;
     }
@@ -56,6 +58,7 @@ class ExpandedRows {
     py::array raw_;
     py::object expansion_;
     py::dtype dtype_;
+    Index n_ = 0, row_stride_ = 0;  // as they were checked: an array's shape can be assigned
 };
 
 }  // namespace pymlp
