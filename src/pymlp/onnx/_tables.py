@@ -17,11 +17,12 @@ from .._system.arrays import Array, unwatched
 from ..preprocessing import TableEncoder
 from ..preprocessing._categories import LevelMeans, Levels
 from ..preprocessing._columns import Dates, EncodedColumn, Numbers
-from ..preprocessing._sources import FAR, Source
+from ..preprocessing._sources import Source
 from ._graph import Graph, Output, cast
 
 ML = "ai.onnx.ml"  # where LabelEncoder is
 MISSING_TEXTS = ("", "nan", "None", "<NA>")  # the last: what onnxruntime makes of NaN, None, NA
+FAR = 1e9  # so many scales from the centre are as good as infinitely many, and can be squared
 LARGEST_EXACT = 2**53  # up to which a float64 is a whole number of its own
 
 
