@@ -15,9 +15,11 @@ import pymlp.onnx
 from pymlp import TabularClassifier, TabularRegressor
 from pymlp._estimators.fitted import target_of
 from pymlp.onnx import IR_VERSION, ML_OPSET, _declared, _Nodes
+from pymlp.onnx._dates import add_parts
 from pymlp.onnx._graph import OPSET
 from pymlp.onnx._tables import ML, add_features
 from pymlp.preprocessing import TableEncoder
+from pymlp.preprocessing._columns import PARTS
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -25,6 +27,9 @@ pytest.importorskip("onnxruntime")
 N = 300
 QUICK = {"hidden_layer_sizes": (8,), "n_estimators": 2, "max_iter": 2, "random_state": 0}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+
+
+START = pd.Timestamp("2019-12-20 13:14:15.678901")
 
 
 def table(n: int = N, seed: int = 0) -> pd.DataFrame:
@@ -52,6 +57,12 @@ def table(n: int = N, seed: int = 0) -> pd.DataFrame:
             "codes": pd.Categorical(rng.choice([10, 20, 70], n)),
             "codes with holes": pd.Categorical(rng.choice([1.0, 2.5, 7.0, np.nan], n)),
             "many codes": pd.Categorical(rng.integers(100, 150, n)),
+            "date": START + pd.to_timedelta(rng.integers(0, 10**14, n), unit="us"),
+            "date with holes": pd.Series(
+                START + pd.to_timedelta(rng.integers(0, 900, n), unit="D")
+            ).where(rng.random(n) < 0.7),
+            "date in UTC": START.tz_localize("UTC") + pd.to_timedelta(rng.integers(0, 99, n), "h"),
+            "duration": pd.to_timedelta(rng.integers(0, 10**10, n), unit="us"),
         }
     )
     return frame
@@ -78,13 +89,23 @@ def unknown_levels() -> pd.DataFrame:
         rows.loc[1::5, name] = np.nan
     rows.loc[::4, "number"] = np.nan
     rows.loc[1::4, "number"] = 1e300
+    rows.loc[::8, ["date", "duration"]] = None
+    rows.loc[1::8, "date"] = pd.Timestamp("1905-02-28 23:59:59")
     rows["flag"] = rows["flag"].astype(object)
     rows.loc[::6, "flag"] = None
     return rows
 
 
+def in_seconds(column: pd.Series) -> pd.Series:
+    """Dates, since 1970, and durations; other columns as they are."""
+    if column.dtype.kind == "M":
+        column = column - pd.Timestamp(0, tz=column.dt.tz)
+    return column / pd.Timedelta(seconds=1) if column.dtype.kind == "m" else column
+
+
 def fed(path: Path, frame: pd.DataFrame) -> dict[str, Any]:
     """What a model makes of a frame's columns."""
+    frame = frame.apply(in_seconds)
     inputs = onnx.load(path).graph.input
     kinds = {i.name: i.type.tensor_type.elem_type for i in inputs}
     text = onnx.TensorProto.STRING
@@ -195,7 +216,7 @@ def test_an_input_a_column_that_is_used(tmp_path: Path) -> None:
 
 
 def test_a_table_without_names(tmp_path: Path) -> None:
-    rows = X[["number", "holes", "constant", "whole"]].to_numpy()
+    rows = X[["number", "holes", "constant", "whole"]].to_numpy(float)
     clf = TabularClassifier(**QUICK).fit(rows, LABELS)
     pymlp.onnx.export(clf, tmp_path / "m.onnx")
     found = run(tmp_path / "m.onnx", {f"x{k}": rows[:, [k]] for k in (0, 1, 3)})
@@ -232,20 +253,45 @@ def test_names_of_outputs_are_refused(name: str, tmp_path: Path) -> None:
 
 DAYS = pd.date_range("2020-01-01", periods=N, freq="31h")
 REFUSED: dict[str, Any] = {
-    "dates": DAYS,
-    "durations": DAYS - DAYS[0],
+    "dates of the time zone Asia/Tokyo": DAYS.tz_localize("Asia/Tokyo"),
     "dates as categories": pd.Categorical(DAYS.normalize()),
-    "integers beyond": pd.Categorical(2**53 + 2 * np.arange(N, dtype=np.int64) % 10),
+    "durations as categories": pd.Categorical((DAYS - DAYS[0]).floor("D")),
+    r"integers of 2\*\*53 and beyond": pd.Categorical(2**53 + 2 * (np.arange(N) % 10)),
 }
 
 
-@pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
-def test_refused_kinds(values: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("what", "values"), REFUSED.items(), ids=REFUSED)
+def test_refused_kinds(what: str, values: Any, tmp_path: Path) -> None:
     rows = X[["number"]].assign(when=values)
     clf = TabularClassifier(**QUICK).fit(rows, LABELS)
-    with pytest.raises(NotImplementedError, match=r"Column 'when' of X .* before fit"):
+    with pytest.raises(NotImplementedError, match=f"Column 'when' of X holds {what}.*before fit"):
         pymlp.onnx.export(clf, tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("first", ["1899-12-30", "1999-12-30", "2099-12-30"])
+def test_the_calendar(first: str, tmp_path: Path) -> None:
+    """Every day of 1,500, at its first and last microsecond, with and without leap days."""
+    days = pd.Series(pd.date_range(first, periods=1500))
+    rows = pd.DataFrame({"when": pd.concat([days, days + pd.Timedelta(86_399_999_999, "us")])})
+    encoder = TableEncoder().fit(rows)
+    assert encoder.columns_[0].reading.parts == PARTS
+    graph = _Nodes(np.float64)
+    raw = add_parts(graph, encoder.columns_[0].reading, "when")
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            graph.protos,
+            "parts",
+            [_declared("when", graph.dtype, (1,))],
+            [_declared(name, graph.dtype, (1,)) for name in raw],
+            graph.constants,
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.save(model, tmp_path / "m.onnx")
+    found = np.hstack([*fed(tmp_path / "m.onnx", rows).values()])
+    np.testing.assert_array_equal(found, encoder._raw(rows))
 
 
 def test_skl2onnx_is_refused() -> None:

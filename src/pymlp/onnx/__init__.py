@@ -61,7 +61,8 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
     NotFittedError
         Before `fit`.
     NotImplementedError
-        If a table has columns of dates or durations, or categories beyond 2**53.
+        If a table has dates of a time zone other than UTC, categories that are dates or durations,
+        or such that are integers of 2**53 and beyond.
     OSError
         If the file cannot be written; the old one, if there is one, is still whole.
     TypeError
@@ -87,8 +88,9 @@ def export(est: Any, path: str | os.PathLike[str], *, precision: str | None = No
     JSON. The model needs opset 15, and passes onnx's checker.
 
     Of an estimator for tables each column is an input, (n_samples, 1), with its name, or 'x0', 'x1'
-    and so on; columns that tell nothing are left out. Text is string, everything else float64,
-    booleans as 0 and 1. Missing numbers are NaN. Missing text is '', 'nan', 'None' or '<NA>', as
+    and so on; columns that tell nothing are left out. Text is string, everything else float64:
+    booleans 0 and 1, durations in seconds, dates in seconds since 1970 (by the clock, where they
+    have no time zone). Missing numbers are NaN. Missing text is '', 'nan', 'None' or '<NA>', as
     onnxruntime reads such objects, unless that is a level that `fit` saw. 'variable' is float64.
 
     Examples

@@ -16,14 +16,15 @@ from .._estimators.tabular import TabularRegressor
 from .._system.arrays import Array, unwatched
 from ..preprocessing import TableEncoder
 from ..preprocessing._categories import LevelMeans, Levels
-from ..preprocessing._columns import Dates, EncodedColumn, Numbers
+from ..preprocessing._columns import Dates, EncodedColumn
 from ..preprocessing._sources import Source
+from ._dates import add_parts
 from ._graph import Graph, Output, cast
 
 ML = "ai.onnx.ml"  # where LabelEncoder is
 MISSING_TEXTS = ("", "nan", "None", "<NA>")  # the last: what onnxruntime makes of NaN, None, NA
 FAR = 1e9  # so many scales from the centre are as good as infinitely many, and can be squared
-LARGEST_EXACT = 2**53  # up to which a float64 is a whole number of its own
+TOO_LARGE = 2**53  # from there on not every integer is a float64 of its own
 
 
 class Input(NamedTuple):
@@ -73,20 +74,20 @@ def scaled_back(graph: Graph, output: Output, reg: TabularRegressor) -> Output:
 
 
 def _check_convertible(column: EncodedColumn) -> None:
+    """Refuse what numbers in float64 and text do not tell."""
     reading, what = column.reading, None
     if isinstance(reading, Levels | LevelMeans):
-        what = type_of(reading.levels)
-        if reading.levels.dtype.kind in "iu" and (abs(reading.levels) > LARGEST_EXACT).any():
-            raise NotImplementedError(
-                "An ONNX model takes numbers in float64, which has not all integers beyond 2**53. "
-                f"Column {column.name!r} of X has such categories: make text of it before fit."
-            )
-    elif isinstance(reading, Dates) or reading != Numbers("number"):
-        what = column.kind
-    if what in ("date", "duration"):
+        levels = reading.levels
+        if type_of(levels) in ("date", "duration"):
+            what = f"{type_of(levels)}s as categories"
+        elif levels.dtype.kind in "iu" and (abs(levels.astype(np.float64)) >= TOO_LARGE).any():
+            what = "integers of 2**53 and beyond as categories"
+    elif isinstance(reading, Dates) and reading.zone not in (None, "UTC"):
+        what = f"dates of the time zone {reading.zone}"
+    if what is not None:
         raise NotImplementedError(
-            f"An ONNX model has no dates or durations. Column {column.name!r} of X holds {what}s: "
-            "make numbers of it before fit."
+            f"An ONNX model takes numbers in float64 and text. Column {column.name!r} of X holds "
+            f"{what}: make text or numbers of it before fit."
         )
 
 
@@ -98,6 +99,8 @@ def _is_text(column: EncodedColumn) -> bool:
 def _numbers(graph: Graph, column: EncodedColumn, x: str) -> str:
     """Add what a reading makes of a column: (n_samples, n_sources) in float64."""
     reading = column.reading
+    if isinstance(reading, Dates):
+        return graph.node("Concat", *add_parts(graph, reading, x), axis=1)
     if not isinstance(reading, Levels | LevelMeans):
         return x
     find = _position_of_text if _is_text(column) else _position_of_number
