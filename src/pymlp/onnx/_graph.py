@@ -148,7 +148,7 @@ def _gelu(g: Graph, x: str) -> str:
     """Half of x (1 + erf(x / sqrt 2))."""
     root = g.node("Mul", x, 1 / np.sqrt(2))
     if g.dtype == np.float64:  # onnxruntime has Erf in float32 only, exact to some 1e-7
-        erf = _cast(g, g.node("Erf", _cast(g, root, np.float32)), np.float64)
+        erf = cast(g, g.node("Erf", cast(g, root, np.float32)), np.float64)
     else:
         erf = g.node("Erf", root)
     return g.node("Mul", x, g.node("Mul", g.node("Add", erf, 1), 0.5))
@@ -228,7 +228,8 @@ def _mean(graph: Graph, values: Sequence[str]) -> str:
     return graph.node("Div", total, len(values))
 
 
-def _cast(graph: Graph, x: str, dtype: Any) -> str:
+def cast(graph: Graph, x: str, dtype: Any) -> str:
+    """Add what makes numbers of another type."""
     from onnx.helper import np_dtype_to_tensor_dtype
 
     return graph.node("Cast", x, to=np_dtype_to_tensor_dtype(np.dtype(dtype)))
@@ -242,7 +243,7 @@ def _labels(graph: Graph, target: Labels, parts: list[str], output: str) -> Outp
     threshold = 0.5 if output == "logistic" else 0.0
 
     def above(x: str) -> str:
-        return _cast(graph, graph.node("Greater", x, threshold), np.int64)
+        return cast(graph, graph.node("Greater", x, threshold), np.int64)
 
     if isinstance(target, Indicator):
         return Output("label", np.dtype(np.int64), (target.n_outputs,), above(parts[0]))

@@ -46,6 +46,7 @@ from .._estimators.classifier import MLPClassifier
 from .._estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .._estimators.fitted import network_of, predictor_of
 from .._estimators.regressor import MLPRegressor
+from .._estimators.tabular_base import Tabular
 from .._system.arrays import Array
 from ._graph import Graph, Output, predict, transform
 
@@ -83,9 +84,9 @@ def parse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> An
 
 def set_types(operator: Any) -> None:
     """Set the outputs' types and shapes, now that those of the inputs are known."""
+    declared = _asked(operator, _Nowhere(_arithmetic(operator.inputs)), "X")
     _check_inputs(operator)
     n_samples = operator.inputs[0].get_first_dimension()
-    declared = _asked(operator, _Nowhere(_arithmetic(operator.inputs)), "X")
     for variable, output in zip(operator.outputs, declared, strict=True):
         variable.type = _type(output, n_samples)
 
@@ -118,6 +119,11 @@ def _asked(operator: Any, graph: Graph, x: str) -> list[Output]:
 
 
 def _outputs(model: Any, graph: Graph, x: str) -> list[Output]:
+    if isinstance(model, Tabular):
+        raise NotImplementedError(
+            f"{type(model).__name__} cannot be converted by skl2onnx: pymlp.onnx.export writes it "
+            "as a model of its own, with an input a column."
+        )
     if isinstance(model, HiddenLayer):
         return transform(graph, network_of(model.network), x)
     return predict(graph, *predictor_of(model), x)
