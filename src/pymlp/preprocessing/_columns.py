@@ -168,11 +168,11 @@ class EncodedColumn(NamedTuple):
         n_pieces = sum(max(0, len(source.edges) - 1) for source in self.sources)
         n_values = sum(len(source.values) for source in self.sources)
         if n_pieces:
-            parts.append(f"curve of {n_pieces} pieces")
+            parts.append(f"curve of {n_pieces} piece{'s' * (n_pieces > 1)}")
         elif not parts:
             parts.append("line")
         if n_values and not isinstance(self.reading, Levels):
-            parts.append(f"{n_values} values")
+            parts.append(f"{n_values} value{'s' * (n_values > 1)}")
         return ", ".join([*parts, "missing"] if self.has_missing else parts)
 
     def names(self, name: str) -> list[str]:
