@@ -117,6 +117,20 @@ def test_bad_targets(kind: Any) -> None:
         kind(**SMALL).fit(X, Y + 1j)
 
 
+def test_bad_validation_targets() -> None:
+    with pytest.raises(ValueError, match=r"X_val, y_val: y must be numeric"):
+        TabularRegressor(**SMALL).fit(X, Y, X_val=X, y_val=LABELS)
+    with pytest.raises(ValueError, match=r"X_val, y_val: Input y contains NaN"):
+        TabularRegressor(**SMALL).fit(X, Y, X_val=X, y_val=np.full(N, np.nan))
+    with pytest.raises(ValueError, match=r"X_val, y_val: .*'kind' had string"):
+        TabularClassifier(**SMALL).fit(FRAME, LABELS, X_val=FRAME.assign(kind=1), y_val=LABELS)
+
+
+def test_a_linear_model_of_the_curves() -> None:
+    reg = TabularRegressor(**SMALL | {"hidden_layer_sizes": (), "max_iter": 30})
+    assert reg.fit(X, Y).score(X, Y) > 0.5
+
+
 def test_targets_of_many_kinds() -> None:
     index = np.arange(N)[::-1]  # rows go by their order, as in scikit-learn
     expected = TabularClassifier(**SMALL).fit(FRAME, LABELS).predict_proba(FRAME)

@@ -227,7 +227,8 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     weight_decay : float, default=0.02
         Decoupled decay of the weights, times the learning rate.
     scoring : str, default='loss'
-        What chooses the best epoch: the validation loss, or one of scikit-learn's scorers by name.
+        What chooses the best epoch: the validation loss, or one of scikit-learn's scorers by name,
+        which sees the standardised targets.
     precision : {'float32', 'float64', 'bfloat16'}, default='float32'
         Type of the arithmetic and of the weights.
     random_state : int, RandomState instance or None, default=None

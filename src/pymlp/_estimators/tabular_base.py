@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -37,6 +37,7 @@ OF_MEMBERS = (  # parameters that are the members' own
     *("max_iter", "n_iter_no_change", "validation_fraction", "dropout", "weight_decay", "scoring"),
     "precision",
 )
+OF_ENSEMBLE = ("n_estimators", "random_state", "n_threads")
 OF_ENCODER = ("categorical_features", "n_bins", "max_levels")
 
 
@@ -49,16 +50,13 @@ class Tabular(Ensemble):
     categorical_features: Any
     n_bins: int | str
     max_levels: int
-    verbose: bool
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{name: EstimatorOptions._parameter_constraints[name] for name in OF_MEMBERS},
-        **{name: Ensemble._parameter_constraints[name] for name in ("n_estimators", "n_threads")},
+        **{name: Ensemble._parameter_constraints[name] for name in OF_ENSEMBLE},
         **{name: TableEncoder._parameter_constraints[name] for name in OF_ENCODER},
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "scoring": [one_of("loss", *get_scorer_names())],
-        "random_state": ["random_state"],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
     }
 
     _set_parameters = EstimatorOptions._set_parameters
@@ -209,7 +207,8 @@ class Tabular(Ensemble):
             if given_val is not None:
                 with naming("X_val, y_val"):
                     X_val = _features(encoder, encoder._raw(given_val.X), dtype)
-                    given_val = Given(X_val, self._taught(given_val.y), *given_val[2:])
+                    y_val = self._taught(self._checked_y(given_val.y))
+                given_val = Given(X_val, y_val, *given_val[2:])
             elif not self._may_hold_out(y, weight):
                 given_val = rows
             with errors_held_back() as errors:  # the networks are kept, and of no use without it
@@ -257,6 +256,8 @@ class Tabular(Ensemble):
             n_trained -= math.ceil(self.validation_fraction * n_samples)
         if not isinstance(self.batch_size, str):
             template.set_params(batch_size=min(self.batch_size, n_trained))
+        if not template._hidden_units():  # a linear model
+            template.set_params(dropout=0.0)
         return template
 
     def _set_encoder(self, encoder: TableEncoder) -> None:

@@ -160,7 +160,7 @@ class EncodedColumn(NamedTuple):
             return f"dropped: {self.dropped}"
         parts: list[str] = []
         if isinstance(self.reading, Levels):
-            parts = [f"{self.n_levels} levels"]
+            parts = [_counted(self.n_levels, "level")]
         elif isinstance(self.reading, LevelMeans):
             parts = [f"mean target of {self.n_levels} levels"]
         elif isinstance(self.reading, Dates):
@@ -168,11 +168,11 @@ class EncodedColumn(NamedTuple):
         n_pieces = sum(max(0, len(source.edges) - 1) for source in self.sources)
         n_values = sum(len(source.values) for source in self.sources)
         if n_pieces:
-            parts.append(f"curve of {n_pieces} piece{'s' * (n_pieces > 1)}")
+            parts.append(f"curve of {_counted(n_pieces, 'piece')}")
         elif not parts:
             parts.append("line")
         if n_values and not isinstance(self.reading, Levels):
-            parts.append(f"{n_values} value{'s' * (n_values > 1)}")
+            parts.append(_counted(n_values, "value"))
         return ", ".join([*parts, "missing"] if self.has_missing else parts)
 
     def names(self, name: str) -> list[str]:
@@ -245,6 +245,10 @@ def _fit_dates(column: Column, recipe: Recipe) -> tuple[Dates | None, list[Sourc
         if source is not None:
             kept[part] = source
     return (every._replace(parts=tuple(kept)) if kept else None), list(kept.values())
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _is_of_booleans(column: Column) -> bool:
