@@ -253,7 +253,7 @@ def test_random_tables(data: st.DataObject) -> None:
         features = encoder.transform(frame)
         assert np.isfinite(features).all()
         assert np.isfinite(fitted).all()
-        assert abs(features).max() <= 3
+        assert abs(features).max() <= np.nextafter(3, 4)  # which rounding may add
         assert features.shape[1] == len(encoder.get_feature_names_out())
         shuffled = np.random.default_rng(0).permutation(n)
         assert np.array_equal(encoder.transform(frame.iloc[shuffled]), features[shuffled])

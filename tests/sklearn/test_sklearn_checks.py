@@ -1,4 +1,4 @@
-"""scikit-learn's own checks for every estimator, none of them expected to fail."""
+"""scikit-learn's own checks for every estimator; one is expected to fail, of two of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,14 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from pymlp import MLPClassifier, MLPEnsembleClassifier, MLPEnsembleRegressor, MLPRegressor
+from pymlp import (
+    MLPClassifier,
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
+    MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
+)
 
 SOLVERS: list[dict[str, Any]] = [
     {"solver": "sgd", "learning_rate_init": 0.05},  # so that 30 epochs learn enough
@@ -25,13 +32,26 @@ ESTIMATORS = [
 ] + [
     MLPEnsembleClassifier(MLPClassifier(max_iter=30, **SOLVERS[0]), n_estimators=2),
     MLPEnsembleRegressor(MLPRegressor(max_iter=30, **SOLVERS[0]), n_estimators=2),
+    TabularClassifier(n_estimators=2, max_iter=30),
+    TabularRegressor(n_estimators=2, max_iter=30),
 ]
 
 # few epochs; lbfgs on data that are not scaled
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@parametrize_with_checks(ESTIMATORS)
+def expected_failures(estimator: Any) -> dict[str, str]:
+    """Checks that an estimator need not pass, and why."""
+    if isinstance(estimator, TabularClassifier | TabularRegressor):
+        reason = (
+            "as of HistGradientBoosting: edges are quantiles of rows, and rows are held out by "
+            "their number, whatever they weigh"
+        )
+        return {"check_sample_weight_equivalence_on_dense_data": reason}
+    return {}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_common_checks(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 

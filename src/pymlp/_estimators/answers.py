@@ -86,3 +86,24 @@ OF_ENSEMBLE = dict.fromkeys(
     "n_members": "n_estimators counts them",
     "seed": "here it is random_state",
 }
+_CATEGORIES = "categorical_features of the constructor names those columns"
+OF_TABLE_FIT = {name: OF_FIT[name] for name in ("epochs", "eval_set", "validation_data")} | {
+    "cat_features": _CATEGORIES,
+    "categorical_feature": _CATEGORIES,
+    "early_stopping_rounds": "the constructor's n_iter_no_change counts epochs without progress",
+    "resume": "networks of one's own go on after a crash, see MLPClassifier",
+}
+OF_TABLE = {
+    "cat_features": "here it is categorical_features",
+    "early_stopping": "each network keeps its best epoch, always; n_iter_no_change ends it early",
+    "early_stopping_rounds": "n_iter_no_change counts epochs without progress",
+    "eval_metric": "scoring names one",
+    "iterations": "max_iter counts epochs, n_estimators networks",
+    "max_depth": "networks have hidden_layer_sizes",
+    "num_leaves": "networks have hidden_layer_sizes",
+    "objective": "a regressor's loss names it",
+    "random_seed": "here it is random_state",
+    **{name: OF_NETWORK[name] for name in ("epochs", "lr", "n_jobs", "seed")},
+    "thread_count": "here it is n_threads",
+    "verbose": "history_ has what was measured",
+}

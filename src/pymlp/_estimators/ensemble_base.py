@@ -158,7 +158,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         """Fit the members, new ones or for another epoch those that are there."""
         if incremental:  # scikit-learn looks in the first call only
             self._validate_params()
-        template = clone(self._template())
+        template = self._template_for(given, given_val)
         template._validate_params()
         with undrawn(self.random_state):
             goes_on = incremental and hasattr(self, "estimators_")
@@ -193,6 +193,10 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         for remark in remarks:  # the members are kept where one of them is made an error
             warn(remark.message, remark.category)
         return self
+
+    def _template_for(self, given: Given, given_val: Given | None) -> Any:  # noqa: ARG002
+        """Make what the members of a fit to such data are clones of."""
+        return clone(self._template())
 
     def _clones(self, template: Any) -> list[Callable[[], Any]]:
         """Make new members: clones that differ by their seeds."""

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from .._data.checks import checked_weight
 from .._data.class_weights import ClassWeight
 from .._data.labels import labels_of
 from .._data.real_targets import as_numbers
-from .._system.arrays import Array
+from .._system.arrays import Array, unwatched
+from .._system.elsewhere import elsewhere
+from .answers import OF_TABLE
 from .classifier import MLPClassifier
 from .ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .regressor import MLPRegressor
 from .tabular_base import Tabular
 
-POSITIVE = ("poisson", "gamma")  # losses of positive targets, which are not standardised
+POSITIVE = ("poisson", "gamma")  # losses that know factors of targets, and no differences
 
 
 class TabularClassifier(Tabular, MLPEnsembleClassifier):
@@ -49,7 +50,7 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
     max_levels : int, default=100
         Levels of a category that have an input each; above, a category is encoded by its targets.
     class_weight : dict, 'balanced' or None, default=None
-        Factors of the sample weights by class.
+        Factors of the sample weights by class, which count where the best epoch is chosen, too.
     label_smoothing : float, default=0.0
         Share of a label's weight that is spread evenly over all classes.
     batch_size : int or 'auto', default='auto'
@@ -89,6 +90,8 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         Class labels, in a list by label for multi-output.
     history_ : dict of str to list of float
         What was measured in each epoch: means over the networks.
+    n_iter_ : int
+        Epochs that were run, by the network that ran most.
     n_features_in_ : int
         Columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -120,6 +123,7 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         "label_smoothing": MLPClassifier._parameter_constraints["label_smoothing"],
     }
 
+    @elsewhere(**OF_TABLE)
     def __init__(
         self,
         hidden_layer_sizes: ArrayLike = (128, 128),
@@ -147,12 +151,22 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         self._set_parameters(locals())
 
     def _template(self) -> MLPClassifier:
-        own = {"class_weight": self.class_weight, "label_smoothing": self.label_smoothing}
-        template: MLPClassifier = self._member(MLPClassifier, **own)
+        template: MLPClassifier = self._member(MLPClassifier, label_smoothing=self.label_smoothing)
         return template
+
+    def _weight(self, weight: Any, X: Any, y: Any) -> Array | None:
+        """Weigh the classes, too: also, as boosting does, where the best epoch is chosen."""
+        weigher = MLPClassifier(class_weight=self.class_weight)
+        weigher._check_options()
+        weigher._target = labels_of(y)
+        return weigher._weigh(super()._weight(weight, X, y), y, incremental=False)
 
     def _loss_name(self) -> str:
         return "log_loss"
+
+    def _strata(self, y: Any) -> Array | None:
+        labels = labels_of(y)
+        return labels.strata(labels.encode(y, np.float64))
 
     def _targets(self, y: Any, weight: Any) -> tuple[Any, Array]:  # noqa: ARG002
         encoded = labels_of(y).encode(y, np.float64)
@@ -215,7 +229,8 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     weight_decay : float, default=0.02
         Decoupled decay of the weights, times the learning rate.
     scoring : str, default='loss'
-        What chooses the best epoch: the validation loss, or one of scikit-learn's scorers by name.
+        What chooses the best epoch: the validation loss, or one of scikit-learn's scorers by name,
+        which sees the standardised targets.
     precision : {'float32', 'float64', 'bfloat16'}, default='float32'
         Type of the arithmetic and of the weights.
     random_state : int, RandomState instance or None, default=None
@@ -230,9 +245,11 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     estimators_ : list of MLPRegressor
         The networks, of the encoded features and the standardised targets.
     target_mean_, target_scale_ : ndarray of shape (n_targets,)
-        What standardised the targets: 0 and 1 for ``loss='poisson'`` and ``'gamma'``.
+        What standardised the targets: for ``loss='poisson'`` and ``'gamma'`` 0 and their mean.
     history_ : dict of str to list of float
         What was measured in each epoch, of the standardised targets: means over the networks.
+    n_iter_ : int
+        Epochs that were run, by the network that ran most.
     n_features_in_ : int
         Columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -265,6 +282,7 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
         "huber_delta": MLPRegressor._parameter_constraints["huber_delta"],
     }
 
+    @elsewhere(**OF_TABLE)
     def __init__(
         self,
         hidden_layer_sizes: ArrayLike = (128, 128),
@@ -299,21 +317,28 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
 
     def _targets(self, y: Any, weight: Any) -> tuple[Any, Array]:
         columns = y.reshape(len(y), -1).astype(np.float64)
-        if weight is not None:
-            weight = checked_weight(weight, columns, "sample_weight")
-        mean = np.average(columns, axis=0, weights=weight)
-        scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
-        scale[scale == 0] = 1.0
-        standardised = (columns - mean) / scale
-        if self.loss in POSITIVE:
-            mean, scale = np.zeros_like(mean), np.ones_like(scale)
-        self.target_mean_, self.target_scale_ = mean, scale
+        with unwatched():
+            exponent = np.frexp(np.abs(columns).max(axis=0))[1]
+            columns = np.ldexp(columns, -exponent)  # nothing overflows
+            mean = np.average(columns, axis=0, weights=weight)
+            scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
+            standardised = (columns - mean) / np.where(scale > 0, scale, 1)
+            if self.loss in POSITIVE:
+                mean, scale = np.zeros_like(mean), mean
+            self.target_mean_, self.target_scale_ = (
+                np.ldexp(mean, exponent),
+                np.ldexp(scale, exponent),
+            )
         return self._taught(y), standardised
 
     def _taught(self, y: Any) -> Array:
         y = np.asarray(as_numbers(y))
         mean, scale = self.target_mean_, self.target_scale_
-        taught: Array = (y - mean) / scale if y.ndim == 2 else (y - mean[0]) / scale[0]
+        if y.ndim == 1:
+            mean, scale = mean[0], scale[0]
+        with unwatched():
+            # of halves, that differences do not overflow
+            taught: Array = (y / 2 - mean / 2) / np.where(scale > 0, scale, 1) * 2
         return taught
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
@@ -346,5 +371,6 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
         center, scale = self.target_mean_, self.target_scale_
         if mean.ndim == 3:  # (n_samples, n_targets, n_quantiles)
             center, scale = center[:, None], scale[:, None]
-        mean, std = center + scale * mean, scale * std
+        with unwatched():
+            mean, std = center + scale * mean, scale * std
         return (mean, std) if return_std else mean

@@ -1,4 +1,4 @@
-"""A fitted network's layers as a table, for terminals and notebooks."""
+"""A fitted network's layers, or a table's columns, as a table for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELL = 'style="padding: 0.2em 1.5em 0.2em 0; border-bottom: 1px solid; text-alig
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """A table of a network's layers; what the estimators' `summary` returns.
+    """A network's layers, or a table's columns; what the estimators' `summary` returns.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Summary:
     header : list of str
         The columns' heads.
     rows : list of list of str
-        One a layer, from the input to the output.
+        One a layer, from the input to the output; or one a column.
     totals : list of str
         Lines below the table.
     """
@@ -36,7 +36,7 @@ class Summary:
 
     @property
     def _align(self) -> str:
-        return "".join("<>"[head in ("parameters", "dropout")] for head in self.header)
+        return "".join("<>"[head in ("parameters", "dropout", "features")] for head in self.header)
 
     def __str__(self) -> str:
         head, *lines = text_lines(self.header, self.rows, self._align)

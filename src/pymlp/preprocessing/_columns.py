@@ -153,6 +153,28 @@ class EncodedColumn(NamedTuple):
         """Whether there is a feature for missing ones."""
         return any(source.has_missing for source in self.sources)
 
+    @property
+    def becomes(self) -> str:
+        """What its features are, in words."""
+        if self.dropped is not None:
+            return f"dropped: {self.dropped}"
+        parts: list[str] = []
+        if isinstance(self.reading, Levels):
+            parts = [_counted(self.n_levels, "level")]
+        elif isinstance(self.reading, LevelMeans):
+            parts = [f"mean target of {self.n_levels} levels"]
+        elif isinstance(self.reading, Dates):
+            parts = list(self.reading.parts)
+        n_pieces = sum(max(0, len(source.edges) - 1) for source in self.sources)
+        n_values = sum(len(source.values) for source in self.sources)
+        if n_pieces:
+            parts.append(f"curve of {_counted(n_pieces, 'piece')}")
+        elif not parts:
+            parts.append("line")
+        if n_values and not isinstance(self.reading, Levels):
+            parts.append(_counted(n_values, "value"))
+        return ", ".join([*parts, "missing"] if self.has_missing else parts)
+
     def names(self, name: str) -> list[str]:
         """Names of the features; of the column as it is called there."""
         return [] if self.reading is None else self.reading.names(name, self.sources)
@@ -223,6 +245,10 @@ def _fit_dates(column: Column, recipe: Recipe) -> tuple[Dates | None, list[Sourc
         if source is not None:
             kept[part] = source
     return (every._replace(parts=tuple(kept)) if kept else None), list(kept.values())
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _is_of_booleans(column: Column) -> bool:
