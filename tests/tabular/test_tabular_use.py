@@ -28,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pymlp import TabularClassifier, TabularRegressor
+from pymlp.callbacks import Callback, EarlyStopping
 from pymlp.schedules import LogCosine
 
 SMALL: dict[str, Any] = {
@@ -238,3 +239,40 @@ def test_words_of_other_libraries_are_understood(name: str, answer: str) -> None
     if name != "iterations":
         with pytest.raises(TypeError, match=f"fit has no argument '{name}': .*{answer[:10]}"):
             TabularClassifier().fit(X, LABELS, **{name: 3})
+
+
+class Counting(Callback):
+    """Counts the epochs of each network."""
+
+    def __init__(self) -> None:
+        self.epochs: list[int] = []
+
+    def on_epoch_end(self, estimator: Any, **_: Any) -> bool:
+        self.epochs.append(estimator.n_iter_)
+        return estimator.n_iter_ == 2
+
+
+def test_callbacks_hear_of_each_network() -> None:
+    counting = Counting()
+    clf = TabularClassifier(**SMALL).set_callbacks(counting)
+    clf.fit(FRAME, LABELS)
+    assert sorted(counting.epochs) == [1, 1, 2, 2]
+    assert clf.n_iter_ == 2
+    search = GridSearchCV(
+        TabularClassifier(**SMALL).set_callbacks(EarlyStopping("val_loss", min_delta=9)),
+        {"callbacks__earlystopping__patience": [1], "learning_rate": ["constant"]},
+        cv=2,
+    )
+    assert search.fit(FRAME, LABELS).best_estimator_.n_iter_ == 2
+
+
+def test_callbacks_are_taken_off() -> None:
+    clf = TabularClassifier(**SMALL).set_callbacks(Counting()).set_callbacks()
+    assert clf.fit(FRAME, LABELS).n_iter_ == 4
+    with pytest.raises(TypeError, match="FitCallback"):
+        clf.set_callbacks("early")
+
+
+@pytest.mark.parametrize("learning_rate", ["constant", "cosine", lambda epoch: 0.01])
+def test_epochs_that_were_asked_for_are_no_failure(learning_rate: Any) -> None:
+    assert TabularRegressor(**SMALL, learning_rate=learning_rate).fit(FRAME, Y).n_iter_ == 4

@@ -239,9 +239,10 @@ class EstimatorOptions(BaseEstimator):
         return bool(self.early_stopping) and self.solver != "lbfgs"
 
     def _ends_as_planned(self) -> bool:
-        """Tell whether a fit goes through a schedule and keeps the best of it."""
+        """Tell whether a fit goes through all epochs, or a schedule, and keeps the best of it."""
         named = isinstance(self.learning_rate, str) and self.learning_rate in NAMED
-        return self._stops_early() and (named or isinstance(self.learning_rate, Schedule))
+        is_planned = named or isinstance(self.learning_rate, Schedule)
+        return self._stops_early() and (is_planned or np.isinf(self.n_iter_no_change))
 
     def _followed(self, score_column: str) -> Goal:
         """What decides whether training goes on."""

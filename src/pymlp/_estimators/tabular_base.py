@@ -31,6 +31,7 @@ from .answers import OF_TABLE_FIT
 from .base import BaseMLP
 from .ensemble_base import Ensemble
 from .inputs import given_validation_set
+from .nested_params import NestedParams
 from .options import EstimatorOptions
 
 OF_MEMBERS = (  # parameters that are the members' own
@@ -43,7 +44,7 @@ OF_ENSEMBLE = ("n_estimators", "random_state", "n_threads")
 OF_ENCODER = ("categorical_features", "n_bins", "max_levels")
 
 
-class Tabular(Ensemble):
+class Tabular(NestedParams, Ensemble):
     """Base of the estimators for tables; use `TabularClassifier` or `TabularRegressor`."""
 
     encoder_: TableEncoder
@@ -80,7 +81,8 @@ class Tabular(Ensemble):
         values = {name: getattr(self, name) for name in OF_MEMBERS}
         # no alpha: AdamW's decay is in its place
         fixed = {"solver": "adamw", "beta_2": 0.95, "alpha": 0.0, "init": "he_normal", "tol": 0.0}
-        return kind(**values, **fixed, early_stopping=True, **own)
+        member = kind(**values, **fixed, early_stopping=True, **own)
+        return member.set_callbacks(*getattr(self, "_skl_callbacks", []))
 
     @abstractmethod
     def _targets(self, y: Any, weight: Array | None) -> tuple[Any, Array]:
