@@ -78,7 +78,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         The columns of numbers on the way from X to features, and how they are encoded.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if all are strings.
 
     References
