@@ -1,4 +1,4 @@
-"""Rows expanded where they are read: the formulas in NumPy, and the bits of the expanded array."""
+"""Rows of a table: their features by formulas in NumPy, and what networks make of their entries."""
 
 import re
 import threading
@@ -273,22 +273,96 @@ class Course:
         return _core.predict(self.coefs, self.intercepts, X, *self.arguments)
 
 
-@pytest.mark.parametrize("options", [{}, {"monitor": True, "clip_norm": 0.1}], ids=["", "monitor"])
-@pytest.mark.parametrize("name", TRAINERS)
-def test_bits_of_the_expanded_array(name: str, options: dict[str, Any]) -> None:
+OPTIONAL = pytest.mark.parametrize(
+    "options",
+    [{}, {"monitor": True, "clip_norm": 0.1}, {"solver": "adamw", "alpha": 0.0, "ema_decay": 0.9}],
+    ids=["adam", "clipped and monitored", "adamw, averaged"],
+)
+
+
+@OPTIONAL
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_as_the_expanded_array(name: str, options: dict[str, Any]) -> None:
+    """Entries times heights are features times weights, but for the order of the sums."""
     dtype = TRAINERS[name][1]
     sources = list(SOURCES.values())
     expansion = _core.Expansion(sources)
     raw = raw_rows(N, len(sources))
     dense = Course(name, expansion.expand(raw, dtype), 1, **options)
-    for n_threads in (1, 2):
+    course = Course(name, _core.ExpandedRows(raw, expansion, dtype), 1, **options)
+    rtol = {"float32": 2e-3, "float64": 1e-11}[name]
+    for actual, expected in zip(course.made, dense.made, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol / 10)
+
+
+@OPTIONAL
+@pytest.mark.parametrize("name", TRAINERS)
+def test_bits_of_a_table(name: str, options: dict[str, Any]) -> None:
+    """Neither threads nor other rows count."""
+    dtype = TRAINERS[name][1]
+    sources = list(SOURCES.values())
+    expansion = _core.Expansion(sources)
+    raw = raw_rows(N, len(sources))
+    one = Course(name, _core.ExpandedRows(raw, expansion, dtype), 1, **options)
+    predicted = one.predicted(_core.ExpandedRows(raw, expansion, dtype))
+    for n_threads in (1, 2, 3):
         course = Course(name, _core.ExpandedRows(raw, expansion, dtype), n_threads, **options)
-        for actual, expected in zip(course.made, dense.made, strict=True):
+        for actual, expected in zip(course.made, one.made, strict=True):
             np.testing.assert_array_equal(actual, expected, strict=True)
         for n in (0, 1, 3, 16, 17, 85):
             few = course.predicted(_core.ExpandedRows(raw[:n], expansion, dtype))
-            many = course.predicted(expansion.expand(raw[:n], dtype))
-            np.testing.assert_array_equal(few, many, strict=True)
+            np.testing.assert_array_equal(few, predicted[:n], strict=True)
+
+
+@DTYPES
+@pytest.mark.parametrize("n", [1, 5, 16, 17, 200])
+@pytest.mark.parametrize("n_outputs", [1, 7, 16, 33, 70])
+def test_product_with_entries(n: int, n_outputs: int, dtype: Any) -> None:
+    """Of a linear network, against the features in float64."""
+    sources = list(SOURCES.values())
+    expansion = _core.Expansion(sources)
+    raw = raw_rows(n, len(sources))
+    draw = np.random.default_rng(3)
+    coefs = draw.normal(size=(expansion.n_features, n_outputs)).astype(dtype)
+    intercepts = draw.normal(size=n_outputs).astype(dtype)
+    rows = _core.ExpandedRows(raw, expansion, dtype)
+    outputs = _core.predict([coefs], [intercepts], rows, [], _core.Loss("squared_error"), 1, False)
+    expected = expansion.expand(raw, np.float64) @ coefs.astype(float) + intercepts
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=2000 * eps)
+    assert outputs.dtype == dtype
+
+
+def test_gradient_by_central_differences() -> None:
+    """Of the mean loss by the weights, though products read heights."""
+    sources = list(SOURCES.values())
+    expansion = _core.Expansion(sources)
+    raw = raw_rows(150, len(sources))
+    draw = np.random.default_rng(4)
+    units = [expansion.n_features, 3, 1]
+    parameters = [draw.normal(size=s) / 3 for s in (*pairwise(units), *[(m,) for m in units[1:]])]
+    options = OPTIONS | {"dropout": [0.0], "alpha": 0.01, "n_threads": 1}
+    trainer = _core.Trainer64(
+        units, activations=["tanh"], loss=_core.Loss("squared_error"), **options
+    )
+    X = _core.ExpandedRows(raw, expansion, np.float64)
+    y = draw.normal(size=(150, 1))
+    gradient = [np.empty_like(p) for p in parameters]
+
+    def loss() -> float:
+        trainer.load("parameters", parameters[:2], parameters[2:])
+        return float(trainer.gradient(X, y, None, gradient[:2], gradient[2:]))
+
+    loss()
+    exact = gradient[0].copy()
+    for i, j in draw.integers(0, [len(exact), 3], size=(60, 2)):
+        weight = parameters[0][i, j]
+        sides = []
+        for step in (1e-5, -1e-5):
+            parameters[0][i, j] = weight + step
+            sides.append(loss())
+        parameters[0][i, j] = weight
+        assert exact[i, j] == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-5, abs=1e-9)
 
 
 def test_expanded_rows_must_fit_the_network() -> None:

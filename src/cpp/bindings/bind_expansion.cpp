@@ -73,18 +73,17 @@ Expansion expansion_of(const py::sequence& sources) {
 
 template <class T>
 py::array expanded(const ExpandedRows& rows) {
-    Dataset<T> data;
-    data.n = rows.shape().first;
-    data.x = rows.rows<T>();
-    const Index width = data.x.n_features;
-    Array<T> out({data.n, width});
+    const Rows<T> x = rows.rows<T>();
+    const auto [n, width] = rows.shape();
+    Array<T> out({n, width});
     T* to = out.mutable_data();
-    interruptibly([&](const Interrupted& interrupted) {
-        return run_team(1, [&](Member&) {  // for its rounding mode: the bits that training sees
+    interruptibly([&, n = n, width = width](const Interrupted& interrupted) {
+        return run_team(1, [&](Member&) {  // for its rounding mode: the bits on any machine
             constexpr Index block = 128;
             Poll poll(interrupted);
-            for (Index begin = 0; begin < data.n && !poll.interrupted(); begin += block)
-                data.gather(begin, std::min(block, data.n - begin), to + begin * width, width);
+            for (Index begin = 0; begin < n && !poll.interrupted(); begin += block)
+                for (Index r = begin; r < std::min(begin + block, n); ++r)
+                    x.expansion->expand(x.raw(r), to + r * width);
         });
     });
     return out;

@@ -13,6 +13,8 @@ using pymlp::Activation;
 using pymlp::BackwardArgs;
 using pymlp::Bf16Pair;
 using pymlp::Compressed;
+using pymlp::Curve;
+using pymlp::Curves;
 using pymlp::DropoutArgs;
 using pymlp::GemmArgs;
 using pymlp::GradientArgs;
@@ -41,6 +43,7 @@ using pymlp::UpdateArgs;
 #include "kernels/sparse.hpp"
 #include "kernels/bf16.hpp"
 #include "kernels/optimizer.hpp"
+#include "kernels/heights.hpp"
 #include "kernels/update.hpp"
 #include "kernels/activation.hpp"
 #include "kernels/dropout.hpp"
@@ -125,6 +128,8 @@ constexpr pymlp::KernelTable<T> kernel_table() {
     table.all_finite = all_finite<T>;
     table.widen_from = widen_from<T>;
     table.expand = expand<T>;
+    table.compress = compress<T>;
+    table.heights = heights<T>;
     return table;
 }
 

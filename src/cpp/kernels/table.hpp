@@ -130,6 +130,16 @@ struct OptimizerStep {
     T average_rest = 0;        // 1 - decay of the average: average += rest * (weights - average)
 };
 
+// Rows first <= i < last of the first layer's weights: those of the ramps of one raw column of a table. Its
+// height at an edge is the sum of the weights of the ramps before that edge (network/expansion.hpp).
+struct Curve {
+    Index first, last;
+};
+struct Curves {
+    const Curve* curves;
+    Index count;
+};
+
 // gradient (+)= sum_b x[b][i] dz[b][j], b ascending. `update` keeps it in registers; whoever needs it whole
 // (clip_norm, a monitor, lbfgs) has it written.
 template <class Operand>
@@ -142,9 +152,11 @@ struct GradientArgs {
     const Operand* dz;                        // (batch, vectors * lanes)
     Index lddz;
     Index vectors;
-    Sum<Operand>* gradient;  // (n_in, vectors * lanes), a panel; not for `update`
+    Sum<Operand>* gradient;  // (n_in, vectors * lanes), a panel; of `update` only with curves, as its scratch
     bool accumulate;         // go on with the sums that `gradient` holds: the same bits as one longer batch
     double* squares;         // out: sum of the gradient's squares, one number a row tile; or null
+    Curves curves;  // x multiplies heights: at last the gradient by them becomes that by the weights;
+                    // then all rows of a panel are one product
 };
 
 // What the optimizer changes, given the data's gradient: w -= step on (gradient + alpha w) * inverse.
@@ -158,6 +170,8 @@ struct UpdateArgs {
     T* average;        // moving average of the weights, or null
     double* squares;   // out: sum of the new weights' squares, one number a row tile; null without a penalty
     Bf16Pair* pairs;   // out: the new weights in pairs, (n_in / 2, vectors * lanes), or null
+    Curves curves;
+    T* heights;  // out: the new weights, but of curves their heights; or null
 };
 
 // Scores of the output layer. They become predictions in place.
@@ -223,6 +237,9 @@ struct SourceArgs {
     const double* values;  // (n_values)
     Index n_values;
     bool has_missing;
+
+    Index n_features() const { return (scaling > 0) + n_ramps + n_values + has_missing; }
+    Index n_entries() const { return (scaling > 0) + 2 * (n_ramps > 0) + (n_values > 0) + has_missing; }
 };
 
 // The dense products of an operand type.
@@ -286,6 +303,11 @@ struct KernelTable : ProductTable<T> {
     Widen<T> (*widen_from)(char kind, Index size);
     // row: (n_sources), NaN where a number is missing; out: the features of all sources
     void (*expand)(const SourceArgs* sources, Index n_sources, const double* row, T* out);
+    // the same by its entries, which multiply heights; at, values: as many as the sources' `n_entries`
+    void (*compress)(const SourceArgs* sources, Index n_sources, const double* row, std::int32_t* at,
+                     T* values);
+    // weights, heights: (rows, width)
+    void (*heights)(const Curves&, Index rows, Index width, const T* weights, T* heights);
 };
 
 }  // namespace pymlp

@@ -129,11 +129,18 @@ template <class Operand>
 void gradient(const GradientArgs<Operand>& g) {
     using T = Sum<Operand>;
     const Index width = g.vectors * lanes<T>;
+    const auto measure = [&](Index row, Index rows) {
+        if (g.squares)
+            g.squares[row / max_tile_rows] = wide_squared_sum(g.gradient + row * width, rows * width);
+    };
     for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
         T* tile = g.gradient + row * width;
         gradient_rows<Operand>(g, row, rows, g.accumulate ? tile : nullptr, tile);
-        if (g.squares) g.squares[row / max_tile_rows] = wide_squared_sum(tile, rows * width);
+        if (g.curves.count == 0) measure(row, rows);
     });
+    if (g.curves.count == 0) return;
+    gradient_of_ramps(g.curves, width, g.gradient);
+    for_each_tile(g.first_row, g.last_row, measure);
 }
 
 // What follows the new weights of a tile.
@@ -214,6 +221,7 @@ void apply(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* gradient)
     for_each_tile(u.first_row, u.last_row, [&](Index row, Index rows) {
         apply_tile<T>(u, s, row, rows, gradient + row * u.vectors * lanes<T>);
     });
+    if (u.heights) heights<T>(u.curves, u.last_row, u.vectors * lanes<T>, u.weights, u.heights);
 }
 
 // What the next tile, which lies behind this one, will change: a cache line of each array beside each of the
@@ -261,6 +269,10 @@ template <class Operand>
 void update(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>& u,
             const OptimizerStep<Sum<Operand>>& s) {
     using T = Sum<Operand>;
+    if (g.curves.count > 0) {
+        gradient<Operand>(g);
+        return apply<T>(u, s, g.gradient);
+    }
     // Each fused solver is another 56 tiles an operand type to compile: they are worth it for the usual two.
     if (!g.columns && s.solver == Solver::sgd) return update_fused<Operand, Solver::sgd>(g, u, s);
     if (!g.columns && s.solver == Solver::adam) return update_fused<Operand, Solver::adam>(g, u, s);
@@ -290,6 +302,7 @@ void apply_bias(const UpdateArgs<T>& u, const OptimizerStep<T>& s, const T* grad
     bias.last_row = 1;
     bias.squares = nullptr;
     bias.pairs = nullptr;
+    bias.heights = nullptr;
     OptimizerStep<T> step = s;
     step.decay = 0;
     apply<T>(bias, step, gradient);

@@ -25,7 +25,10 @@ Expansion::Expansion(const std::vector<Source>& sources) {
         args.n_values = static_cast<Index>(source.values.size());
         args.values = put(source.values);
         args.has_missing = source.has_missing;
-        n_features_ += (args.scaling > 0) + args.n_ramps + args.n_values + args.has_missing;
+        const Index first = n_features_ + (args.scaling > 0);
+        if (args.n_ramps > 1) curves_.push_back({first, first + args.n_ramps});
+        n_features_ += args.n_features();
+        n_entries_ += args.n_entries();
         sources_.push_back(args);
     }
 }

@@ -7,7 +7,10 @@
 
 namespace pymlp {
 
-// A raw column x; NaN is a missing one. Its features, in this order:
+// A raw column x; NaN is a missing one. It is expanded where its rows are wanted as such; a network
+// multiplies only a few entries of a row: the ramps before x are all 1 and those behind it 0, so that they
+// make of weights w a line between two heights of a curve, h[k] = w[0] + ... + w[k] at the edge behind ramp
+// k. Its features, in this order:
 struct Source {
     double fill = 0;               // stands for a missing x, but equals none of `values`
     double center = 0, scale = 0;  // u / sqrt(1 + (u / 3)^2), u = (x - center) / scale; none if scale is 0
@@ -25,16 +28,24 @@ class Expansion {
 
     Index n_sources() const { return static_cast<Index>(sources_.size()); }
     Index n_features() const { return n_features_; }
+    Index n_entries() const { return n_entries_; }  // of each row
+    Curves curves() const { return {curves_.data(), static_cast<Index>(curves_.size())}; }
     // row: (n_sources), out: (n_features)
     template <class T>
     void expand(const double* row, T* out) const {
         kernels<T>().expand(sources_.data(), n_sources(), row, out);
     }
+    // at, values: (n_entries)
+    template <class T>
+    void compress(const double* row, std::int32_t* at, T* values) const {
+        kernels<T>().compress(sources_.data(), n_sources(), row, at, values);
+    }
 
   private:
     std::vector<SourceArgs> sources_;
     std::vector<double> numbers_;  // edges, slopes and values
-    Index n_features_ = 0;
+    std::vector<Curve> curves_;
+    Index n_features_ = 0, n_entries_ = 0;
 };
 
 }  // namespace pymlp

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "network/heights.hpp"
 #include "network/operands.hpp"
 #include "threads/team.hpp"
 
@@ -26,9 +27,9 @@ class Forward {
   public:
     using T = Sum<Operand>;
 
-    Forward(const Network<T>& network, const std::vector<OperandPanels<Operand>>& weights, Index rows,
-            bool sparse)
-        : network_(network), weights_(weights), stride_(row_stride<T>(network.widest())) {
+    Forward(const Network<T>& network, const std::vector<OperandPanels<Operand>>& weights,
+            const Heights<T>& heights, Index rows, bool sparse)
+        : network_(network), weights_(weights), heights_(heights), stride_(row_stride<T>(network.widest())) {
         for (Buffer<T>& z : z_) z = Buffer<T>(rows * stride_);
         Index most = 0;
         for (std::size_t l = sparse ? 1 : 0; l < network.layers.size(); ++l)  // sparse rows are not paired
@@ -70,7 +71,7 @@ class Forward {
             if (x.sparse()) {
                 auto product = panel_product<SparseGemmArgs<T>>(layer, p, rows, z, stride_);
                 product.a = x.rows;
-                product.b = layer.weights.data() + panels.offset(p);
+                product.b = heights_.panel(layer, p);
                 kernels<T>().sparse_gemm(product);
             } else {
                 auto product = panel_product<GemmArgs<Operand>>(layer, p, rows, z, stride_);
@@ -85,6 +86,7 @@ class Forward {
 
     const Network<T>& network_;
     const std::vector<OperandPanels<Operand>>& weights_;
+    const Heights<T>& heights_;
     Index stride_;
     Buffer<T> z_[2];
     Buffer<Operand> pairs_;  // what a layer reads, where that is not its input itself
@@ -102,13 +104,15 @@ bool for_each_block(const Network<Sum<Operand>>& network, const Dataset<Sum<Oper
     const bool in_place = x.plain() && !data.order;
     std::vector<OperandPanels<Operand>> weights(network.layers.size());
     for (std::size_t l = x.sparse() ? 1 : 0; l < weights.size(); ++l) weights[l].load(network.layers[l]);
+    Heights<T> heights;
+    heights.load(network.layers[0], x.expansion);
     // for each member
     std::vector<Forward<Operand>> forward;
     std::vector<Buffer<T>> dense;
     std::vector<SparseBlock<T>> compressed;
     const int members = team_of(network, n, n_threads);
     for (int m = 0; m < members; ++m) {
-        forward.emplace_back(network, weights, rows, x.sparse());
+        forward.emplace_back(network, weights, heights, rows, x.sparse());
         dense.emplace_back(in_place || x.sparse() ? 0 : rows * x_stride);
         compressed.emplace_back(x.sparse() ? SparseBlock<T>(rows, entries) : SparseBlock<T>());
     }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "network/heights.hpp"
 #include "network/network.hpp"
 #include "network/operands.hpp"
 #include "threads/team.hpp"
@@ -164,7 +165,10 @@ void predict_few(const NetworkView<Sum<Operand>>& network, const Dataset<Sum<Ope
     const KernelTable<T>& k = kernels<T>();
     const Index n = data.n;
     const Rows<T>& x = data.x;
-    std::vector<LayerInPlace<T>> layers(network.layers.begin(), network.layers.end());
+    std::vector<LayerView<T>> views = network.layers;
+    Heights<T> heights;
+    views[0].coefs = heights.load(views[0].coefs, views[0].n_in, views[0].n_out, x.expansion);
+    std::vector<LayerInPlace<T>> layers(views.begin(), views.end());
     Index widest = 0, deepest = 0;
     std::size_t bytes = 0;
     for (const LayerInPlace<T>& layer : layers) {
@@ -185,7 +189,7 @@ void predict_few(const NetworkView<Sum<Operand>>& network, const Dataset<Sum<Ope
     Buffer<T> widened(x.sparse() || x.plain() ? 0 : n * x.n_features);
     Input<T> input{x.values, x.n_features};
     if (x.sparse()) {
-        gathered = SparseBlock<T>(n, x.start(n) - x.start(0));
+        gathered = SparseBlock<T>(n, most_entries(data, n));
         Index end = 0;
         for (Index r = 0; r < n; ++r) end = gathered.copy_row(x, r, r, end);
         input = {nullptr, 0, gathered.rows()};

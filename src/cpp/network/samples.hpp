@@ -12,9 +12,9 @@
 
 namespace pymlp {
 
-// X: rows of numbers in one of four forms: plain, one after another in the arithmetic's type; of another
-// type, order or alignment, to be widened where they are needed; raw columns of a table, likewise to be
-// expanded; or compressed (CSR) with sorted columns.
+// X: rows of numbers in one of four forms. Dense are the plain ones, one after another in the arithmetic's
+// type, and those of another type, order or alignment, to be widened where they are needed. By their entries
+// are taken compressed ones (CSR, sorted columns), and raw columns of a table, whose entries are made there.
 template <class T>
 struct Rows {
     Index n_features = 0;
@@ -22,12 +22,13 @@ struct Rows {
     const char* numbers = nullptr;  // dense: element (i, j) lies i row_stride + j column_stride bytes further
     Index row_stride = 0, column_stride = 0, item_size = 0;  // bytes
     Widen<T> widen = nullptr;
-    const Expansion* expansion = nullptr;  // `numbers` are raw doubles, a row's side by side; else null
+    const Expansion* expansion = nullptr;  // `numbers` are raw doubles, a row's side by side, whose entries
+                                           // multiply heights; else null
     const void* starts = nullptr;          // compressed: (n + 1), of the type of `columns`; else null
     const void* columns = nullptr;         // compressed: the entries' columns, 32 or 64 bits wide
     bool wide = false;                     // 64 bits
 
-    bool sparse() const { return starts; }
+    bool sparse() const { return starts || expansion; }  // taken by its entries
     bool plain() const { return values && !starts; }
     bool by_columns() const { return std::abs(column_stride) > std::abs(row_stride); }
     Index item_bytes() const { return values ? static_cast<Index>(sizeof(T)) : item_size; }
@@ -36,26 +37,34 @@ struct Rows {
         return values ? reinterpret_cast<const char*>(values + row * n_features + column)
                       : numbers + row * row_stride + column * column_stride;
     }
+    const double* raw(Index row) const { return reinterpret_cast<const double*>(numbers + row * row_stride); }
     // Asks for what `copy` will read.
     void prefetch(Index row, Index first, Index last) const {
-        const Index size = expansion ? expansion->n_sources() * static_cast<Index>(sizeof(double))
-                                     : (last - first) * item_bytes();
-        for (Index at = 0; at < size; at += cache_line) __builtin_prefetch(bytes(row, first) + at);
+        prefetch(bytes(row, first), (last - first) * item_bytes());
     }
-    // Columns first..last of a dense row; of an expanded one all.
+    // Asks for a raw row, whose entries will be made.
+    void prefetch_raw(Index row) const {
+        prefetch(numbers + row * row_stride, expansion->n_sources() * static_cast<Index>(sizeof(double)));
+    }
+    // Columns first..last of a dense row.
     void copy(Index row, Index first, Index last, T* out) const {
         if (values)
             std::memcpy(out, values + row * n_features + first,
                         static_cast<std::size_t>(last - first) * sizeof(T));
-        else if (expansion)
-            expansion->expand(reinterpret_cast<const double*>(bytes(row, 0)), out);
         else
             widen(bytes(row, first), column_stride, last - first, out);
+    }
+    // Of a row that is taken by them.
+    Index entries(Index row) const {
+        return expansion ? expansion->n_entries() : start(row + 1) - start(row);
     }
     Index start(Index row) const { return index(starts, row); }
     Index column(Index entry) const { return index(columns, entry); }
 
   private:
+    static void prefetch(const char* from, Index size) {
+        for (Index at = 0; at < size; at += cache_line) __builtin_prefetch(from + at);
+    }
     Index index(const void* indices, Index i) const {
         return wide ? static_cast<Index>(static_cast<const std::int64_t*>(indices)[i])
                     : static_cast<Index>(static_cast<const std::int32_t*>(indices)[i]);
@@ -98,14 +107,13 @@ Index most_entries(const Dataset<T>& data, Index size) {
     Index most = 0;
     for (Index begin = 0; data.x.sparse() && begin < data.n; begin += size) {
         Index entries = 0;
-        for (Index s = begin; s < std::min(data.n, begin + size); ++s)
-            entries += data.x.start(data.row(s) + 1) - data.x.start(data.row(s));
+        for (Index s = begin; s < std::min(data.n, begin + size); ++s) entries += data.x.entries(data.row(s));
         most = std::max(most, entries);
     }
     return most;
 }
 
-// What a layer reads: dense rows, or the compressed ones of a sparse X.
+// What a layer reads: dense rows, or the entries of sparse ones.
 template <class T>
 struct Input {
     const T* dense;
@@ -115,7 +123,7 @@ struct Input {
     bool sparse() const { return !dense; }
 };
 
-// Compressed rows copied one after another, with the kernels' types of index.
+// The entries of rows, one row after another, with the kernels' types of index.
 template <class T>
 class SparseBlock {
   public:
@@ -126,10 +134,16 @@ class SparseBlock {
     // Writes row r of the block from entry `begin` on and returns where it ends. Each r writes memory of its
     // own.
     Index copy_row(const Rows<T>& x, Index row, Index r, Index begin) {
-        const Index first = x.start(row), count = x.start(row + 1) - first;
-        for (Index e = 0; e < count; ++e)
-            columns_.data()[begin + e] = static_cast<std::int32_t>(x.column(first + e));
-        std::memcpy(values_.data() + begin, x.values + first, static_cast<std::size_t>(count) * sizeof(T));
+        const Index count = x.entries(row);
+        std::int32_t* columns = columns_.data() + begin;
+        T* values = values_.data() + begin;
+        if (x.expansion) {
+            x.expansion->compress(x.raw(row), columns, values);
+        } else {
+            const Index first = x.start(row);
+            for (Index e = 0; e < count; ++e) columns[e] = static_cast<std::int32_t>(x.column(first + e));
+            std::memcpy(values, x.values + first, static_cast<std::size_t>(count) * sizeof(T));
+        }
         return starts_.data()[r + 1] = begin + count;
     }
     Compressed<T> rows() const { return {starts_.data(), columns_.data(), values_.data()}; }

@@ -36,16 +36,14 @@ void Batch<Operand>::gather(const Dataset<T>& data, Index begin, Index rows, con
     const Index first = first_row_of(rows, me.index, me.count);
     const Index last = first_row_of(rows, me.index + 1, me.count);
     Index entry = 0;  // where the next row's entries go: behind those of all rows before it
-    for (Index r = 0; sparse_ && r < first; ++r) {
-        const Index i = data.row(begin + r);
-        entry += data.x.start(i + 1) - data.x.start(i);
-    }
+    for (Index r = 0; sparse_ && r < first; ++r) entry += data.x.entries(data.row(begin + r));
     if (!sparse_) {
         data.gather(begin + first, last - first, x_.values() + first * x_.stride(), x_.stride());
         x_.publish(first, last, 0, n_features_);
     }
     for (Index r = first; r < last; ++r) {
         const Index i = data.row(begin + r);
+        if (data.x.expansion && r + 1 < last) data.x.prefetch_raw(data.row(begin + r + 1));
         if (sparse_) entry = block_.copy_row(data.x, i, r, entry);
         if (data.labels)
             std::memcpy(labels_.data() + r * n_groups_, data.labels + i * n_groups_,

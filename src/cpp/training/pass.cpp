@@ -26,9 +26,10 @@ Pass<Operand>::Pass(const Network<T>& network, std::vector<double> dropout, std:
       weights_(network.layers.size()) {}
 
 template <class Operand>
-void Pass<Operand>::prepare(Index batch_size, int members, bool sparse) {
+void Pass<Operand>::prepare(Index batch_size, int members, const Rows<T>& x) {
     const std::size_t depth = network_.layers.size();
-    for (std::size_t l = sparse ? 1 : 0; l < depth; ++l) weights_[l].load(network_.layers[l]);
+    for (std::size_t l = x.sparse() ? 1 : 0; l < depth; ++l) weights_[l].load(network_.layers[l]);
+    heights_.load(network_.layers[0], x.expansion);
     transposed_.resize(static_cast<std::size_t>(members));
     for (Buffer<Operand>& panel : transposed_)
         if (panel.size() == 0)
@@ -72,7 +73,7 @@ void Pass<Operand>::forward_panel(std::size_t l, Index panel, Index first, Index
         auto product = panel_product<SparseGemmArgs<T>>(layer, panel, last - first, z, out.stride());
         product.a = batch.entries();
         product.a.starts += first;
-        product.b = layer.weights.data() + layer.panels.offset(panel);
+        product.b = heights_.panel(layer, panel);
         return kernels_.sparse_gemm(product);
     }
     const OperandMatrix<Operand>& in = input(l, batch);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "network/heights.hpp"
 #include "network/network.hpp"
 #include "threads/team.hpp"
 #include "training/batch.hpp"
@@ -25,7 +26,7 @@ class Pass {
     Pass(const Network<T>& network, std::vector<double> dropout, std::uint64_t seed);
 
     // Before an epoch, and whenever the weights were changed by others than the optimizer.
-    void prepare(Index batch_size, int members, bool sparse);
+    void prepare(Index batch_size, int members, const Rows<T>& x);
 
     // Each member does its share of every phase. at_layer(l) is called as soon as layer l's input and dz
     // are known, beside the next layer's backward pass. `step` is the dropout masks'.
@@ -62,6 +63,9 @@ class Pass {
     Bf16Pair* pairs(std::size_t l, Index panel) {
         return weights_[l].pairs(network_.layers[l].panels, panel);
     }
+    // Of the first layer, where X is a table.
+    const Heights<T>& heights() const { return heights_; }
+    Heights<T>& heights() { return heights_; }
     Sums sums(const Batch<Operand>& batch) const;
 
   private:
@@ -84,6 +88,7 @@ class Pass {
     std::vector<double> dropout_;
     std::uint64_t seed_;
     std::vector<OperandPanels<Operand>> weights_;
+    Heights<T> heights_;
     std::vector<OperandMatrix<Operand>> outputs_;  // of each layer: (batch, n_out); the last becomes its dz
     std::vector<Buffer<T>> slopes_;                // f'(z) of each hidden layer that keeps it: (batch, n_out)
     std::vector<OperandMatrix<Operand>> dz_;       // d loss / d z of each hidden layer: (batch, n_out)

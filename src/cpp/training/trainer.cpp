@@ -99,7 +99,12 @@ int Trainer<Operand>::prepare(const Dataset<T>& data, Index batch_size) {
     for (const Layer<T>& layer : network_.layers)
         work += 6.0 * static_cast<double>(batch_size * layer.panels.size());
     const int members = team_.size(team_size(options_.n_threads, work / static_cast<double>(2 * depth)));
-    pass_.prepare(batch_size, members, data.x.sparse());
+    pass_.prepare(batch_size, members, data.x);
+    panel_gradients_.resize(curves(0).count > 0 ? static_cast<std::size_t>(members) : 0);
+    for (Buffer<T>& panel : panel_gradients_) {
+        const Panels& panels = network_.layers[0].panels;
+        if (panel.size() == 0) panel = Buffer<T>(panels.rows * panels.width());
+    }
     return members;
 }
 
@@ -144,7 +149,7 @@ EpochResult Trainer<Operand>::run_epoch(const Dataset<T>& data, double learning_
                 step_ = optimizer_step<T>(options_, ++steps_, ++averaged_steps_, learning_rate,
                                           batch.total_weight());
             pass_.run(batch, first_step + step, me, [&](std::size_t l) {
-                gradient_first ? gradient(l, batch, false, me) : update(l, batch, me);
+                gradient_first ? gradient(l, batch, Turn(), me) : update(l, batch, me);
             });
             if (gradient_first) {
                 me.wait();
@@ -189,7 +194,8 @@ EpochResult Trainer<Operand>::full_gradient(const Dataset<T>& data, const Interr
             Batch<Operand>& batch = batches_[0];
             batch.gather(data, begin, std::min(block, data.n - begin), me);
             me.wait();
-            pass_.run(batch, 0, me, [&](std::size_t l) { gradient(l, batch, begin > 0, me); });
+            const Turn turn{begin == 0, begin + block >= data.n};
+            pass_.run(batch, 0, me, [&](std::size_t l) { gradient(l, batch, turn, me); });
             if (me.index == 0) {
                 const Sums s = pass_.sums(batch);
                 result.loss += s.loss;
@@ -254,7 +260,9 @@ template <class Operand>
 template <class F>
 void Trainer<Operand>::for_each_share_of(std::size_t l, const Member& me, F f) {
     const Panels& panels = network_.layers[l].panels;
-    for_each_share(panels, panels.rows, kernels_.row_tile, me.index, me.count, f);
+    // sums along a curve take all of its ramps
+    const Index align = curves(l).count > 0 ? panels.rows : kernels_.row_tile;
+    for_each_share(panels, panels.rows, align, me.index, me.count, f);
 }
 
 // What the optimizer changes: rows first..last of a panel, or its bias.
@@ -276,6 +284,10 @@ UpdateArgs<Sum<Operand>> Trainer<Operand>::update_args(std::size_t l, Index pane
     args.second_moment = at(second_moments_);
     if (averaged_) args.average = at(averaged_->layers);
     if (!bias) args.pairs = pass_.pairs(l, panel);
+    if (!bias && curves(l).count > 0) {
+        args.curves = curves(l);
+        args.heights = pass_.heights().updated(panels, panel);
+    }
     if (!squares_.empty() && !bias) args.squares = squares_[l].data() + tile_at(l, panel);
     return args;
 }
@@ -303,7 +315,11 @@ void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& bat
         plain.columns = sparse ? &columns : nullptr;
         plain.dz = dz.values() + column;
         plain.lddz = dz.stride();
-        if (sparse) return f(kernels_, plain, panel, plain);
+        if (sparse) {
+            auto entries = plain;
+            entries.curves = curves(l);
+            return f(kernels_, entries, panel, plain);
+        }
         const OperandMatrix<Operand>& x = pass_.input(l, batch);
         auto paired = of_panel(GradientArgs<Operand>{});
         paired.batch = operands<Operand>(batch.rows());
@@ -318,30 +334,30 @@ void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& bat
 // Weight gradient and optimizer on the panels that this member owns.
 template <class Operand>
 void Trainer<Operand>::update(std::size_t l, const Batch<Operand>& batch, const Member& me) {
-    for_each_product(l, batch, me,
-                     [&](const auto& products, const auto& product, Index panel, const auto& bias) {
-                         const Index first = product.first_row, last = product.last_row;
-                         products.update(product, update_args(l, panel, first, last, false), step_);
-                         if (first == 0)
-                             kernels_.update_bias(bias, update_args(l, panel, first, last, true), step_);
-                     });
+    for_each_product(l, batch, me, [&](const auto& products, auto product, Index panel, const auto& bias) {
+        const Index first = product.first_row, last = product.last_row;
+        if (product.curves.count > 0)
+            product.gradient = panel_gradients_[static_cast<std::size_t>(me.index)].data();
+        products.update(product, update_args(l, panel, first, last, false), step_);
+        if (first == 0) kernels_.update_bias(bias, update_args(l, panel, first, last, true), step_);
+    });
 }
 
 // The data's gradient, whole: what clip_norm and a monitor measure, and lbfgs asks for.
 template <class Operand>
-void Trainer<Operand>::gradient(std::size_t l, const Batch<Operand>& batch, bool accumulate,
-                                const Member& me) {
+void Trainer<Operand>::gradient(std::size_t l, const Batch<Operand>& batch, Turn turn, const Member& me) {
     Layer<T>& gradients = gradients_[l];
     for_each_product(l, batch, me, [&](const auto& products, auto product, Index panel, auto bias) {
         // lbfgs needs no norm
         double* squares = needs_norms() ? gradient_squares_[l].data() + tile_at(l, panel) : nullptr;
         product.gradient = gradients.weights.data() + gradients.panels.offset(panel);
-        product.accumulate = accumulate;
+        product.accumulate = !turn.first;
+        if (!turn.last) product.curves = {};
         product.squares = squares;
         products.gradient(product);
         if (product.first_row > 0) return;
         bias.gradient = gradients.bias.data() + gradients.panels.first_column(panel);
-        bias.accumulate = accumulate;
+        bias.accumulate = !turn.first;
         bias.squares = squares ? squares + row_tiles(l) : nullptr;
         kernels_.gradient_bias(bias);
     });

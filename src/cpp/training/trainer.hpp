@@ -59,7 +59,11 @@ class Trainer {
     template <class F>
     void for_each_product(std::size_t layer, const Batch<Operand>& batch, const Member& me, F f);
     void update(std::size_t layer, const Batch<Operand>& batch, const Member& me);
-    void gradient(std::size_t layer, const Batch<Operand>& batch, bool accumulate, const Member& me);
+    // Of a gradient by one or several mini-batches: is this the first, and the last of them?
+    struct Turn {
+        bool first = true, last = true;
+    };
+    void gradient(std::size_t layer, const Batch<Operand>& batch, Turn turn, const Member& me);
     void apply(std::size_t layer, const OptimizerStep<T>& step, const Member& me);
     void observe(const Batch<Operand>& batch, const Member& me);
     template <class F>
@@ -74,6 +78,7 @@ class Trainer {
     T clip_factor() const;
     double gradient_norm(std::size_t layer) const;
 
+    Curves curves(std::size_t layer) const { return layer == 0 ? pass_.heights().curves() : Curves{}; }
     Index row_tiles(std::size_t layer) const;
     // Weight rows' and, behind them, the bias's numbers of a panel, in `squares_` or `gradient_squares_`.
     Index tile_at(std::size_t layer, Index panel) const { return panel * (row_tiles(layer) + 1); }
@@ -91,6 +96,7 @@ class Trainer {
     Pass<Operand> pass_;
     // Sums of squares of each layer's weights, and of its gradient, by panel and row tile.
     std::vector<Buffer<double>> squares_, gradient_squares_;
+    std::vector<Buffer<T>> panel_gradients_;  // of each member, where there are curves: a panel
     OptimizerStep<T> step_;
     TeamChoice team_;
     bool stop_ = false;
