@@ -152,11 +152,13 @@ struct GradientArgs {
     const Operand* dz;                        // (batch, vectors * lanes)
     Index lddz;
     Index vectors;
-    Sum<Operand>* gradient;  // (n_in, vectors * lanes), a panel; of `update` only with curves, as its scratch
+    Sum<Operand>* gradient;  // (n_in, vectors * lanes), a panel; of `update` only for a table, as its scratch
     bool accumulate;         // go on with the sums that `gradient` holds: the same bits as one longer batch
     double* squares;         // out: sum of the gradient's squares, one number a row tile; or null
-    Curves curves;  // x multiplies heights: at last the gradient by them becomes that by the weights;
-                    // then all rows of a panel are one product
+    // Of a table, whose panels are not divided: x by rows, (batch, n_in), else null. It multiplies heights;
+    // at last the gradient by them becomes that by the weights.
+    const Compressed<Sum<Operand>>* table;
+    Curves curves;  // none where other batches will go on with the sums
 };
 
 // What the optimizer changes, given the data's gradient: w -= step on (gradient + alpha w) * inverse.

@@ -129,18 +129,13 @@ template <class Operand>
 void gradient(const GradientArgs<Operand>& g) {
     using T = Sum<Operand>;
     const Index width = g.vectors * lanes<T>;
-    const auto measure = [&](Index row, Index rows) {
-        if (g.squares)
-            g.squares[row / max_tile_rows] = wide_squared_sum(g.gradient + row * width, rows * width);
-    };
+    if constexpr (!is_pair<Operand>)
+        if (g.table) g.vectors == 2 ? table_gradient<T, 2>(g) : table_gradient<T, 1>(g);
     for_each_tile(g.first_row, g.last_row, [&](Index row, Index rows) {
         T* tile = g.gradient + row * width;
-        gradient_rows<Operand>(g, row, rows, g.accumulate ? tile : nullptr, tile);
-        if (g.curves.count == 0) measure(row, rows);
+        if (!g.table) gradient_rows<Operand>(g, row, rows, g.accumulate ? tile : nullptr, tile);
+        if (g.squares) g.squares[row / max_tile_rows] = wide_squared_sum(tile, rows * width);
     });
-    if (g.curves.count == 0) return;
-    gradient_of_ramps(g.curves, width, g.gradient);
-    for_each_tile(g.first_row, g.last_row, measure);
 }
 
 // What follows the new weights of a tile.
@@ -269,7 +264,7 @@ template <class Operand>
 void update(const GradientArgs<Operand>& g, const UpdateArgs<Sum<Operand>>& u,
             const OptimizerStep<Sum<Operand>>& s) {
     using T = Sum<Operand>;
-    if (g.curves.count > 0) {
+    if (g.table) {
         gradient<Operand>(g);
         return apply<T>(u, s, g.gradient);
     }

@@ -12,9 +12,12 @@
 
 namespace pymlp {
 
-// X: rows of numbers in one of four forms. Dense are the plain ones, one after another in the arithmetic's
-// type, and those of another type, order or alignment, to be widened where they are needed. By their entries
-// are taken compressed ones (CSR, sorted columns), and raw columns of a table, whose entries are made there.
+// Dense: plain, one after another in the arithmetic's type; or of another type, order or alignment, to be
+// widened where they are needed. Compressed: CSR with sorted columns. Table: raw columns, whose entries are
+// made where they are needed. The last two are taken by their entries.
+enum class Form { dense, compressed, table };
+
+// X: rows of numbers.
 template <class T>
 struct Rows {
     Index n_features = 0;
@@ -28,7 +31,8 @@ struct Rows {
     const void* columns = nullptr;         // compressed: the entries' columns, 32 or 64 bits wide
     bool wide = false;                     // 64 bits
 
-    bool sparse() const { return starts || expansion; }  // taken by its entries
+    Form form() const { return starts ? Form::compressed : expansion ? Form::table : Form::dense; }
+    bool sparse() const { return form() != Form::dense; }
     bool plain() const { return values && !starts; }
     bool by_columns() const { return std::abs(column_stride) > std::abs(row_stride); }
     Index item_bytes() const { return values ? static_cast<Index>(sizeof(T)) : item_size; }

@@ -4,17 +4,18 @@ namespace pymlp {
 
 template <class Operand>
 Batch<Operand>::Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries)
-    : sparse_(data.x.sparse()),
+    : form_(data.x.form()),
       n_features_(network.n_features()),
       n_outputs_(network.n_outputs()),
       n_groups_(network.n_groups()),
       target_stride_(network.layers.back().panels.padded_columns()),
-      x_(sparse_ ? OperandMatrix<Operand>() : OperandMatrix<Operand>(rows, n_features_, Factor::input)),
-      block_(sparse_ ? SparseBlock<T>(rows, entries) : SparseBlock<T>()),
-      column_starts_(sparse_ ? n_features_ + 1 : 0),
-      column_ends_(sparse_ ? n_features_ : 0),
-      entry_rows_(sparse_ ? entries : 0),
-      entry_values_(sparse_ ? entries : 0),
+      max_entries_(entries),
+      x_(sparse() ? OperandMatrix<Operand>() : OperandMatrix<Operand>(rows, n_features_, Factor::input)),
+      block_(sparse() ? SparseBlock<T>(rows, entries) : SparseBlock<T>()),
+      column_starts_(form_ == Form::compressed ? n_features_ + 1 : 0),
+      column_ends_(form_ == Form::compressed ? n_features_ : 0),
+      entry_rows_(form_ == Form::compressed ? entries : 0),
+      entry_values_(form_ == Form::compressed ? entries : 0),
       labels_(data.labels ? rows * n_groups_ : 0),
       targets_(data.labels ? 0 : rows * target_stride_),
       sample_weight_(rows) {}
@@ -36,15 +37,15 @@ void Batch<Operand>::gather(const Dataset<T>& data, Index begin, Index rows, con
     const Index first = first_row_of(rows, me.index, me.count);
     const Index last = first_row_of(rows, me.index + 1, me.count);
     Index entry = 0;  // where the next row's entries go: behind those of all rows before it
-    for (Index r = 0; sparse_ && r < first; ++r) entry += data.x.entries(data.row(begin + r));
-    if (!sparse_) {
+    for (Index r = 0; sparse() && r < first; ++r) entry += data.x.entries(data.row(begin + r));
+    if (!sparse()) {
         data.gather(begin + first, last - first, x_.values() + first * x_.stride(), x_.stride());
         x_.publish(first, last, 0, n_features_);
     }
     for (Index r = first; r < last; ++r) {
         const Index i = data.row(begin + r);
-        if (data.x.expansion && r + 1 < last) data.x.prefetch_raw(data.row(begin + r + 1));
-        if (sparse_) entry = block_.copy_row(data.x, i, r, entry);
+        if (form_ == Form::table && r + 1 < last) data.x.prefetch_raw(data.row(begin + r + 1));
+        if (sparse()) entry = block_.copy_row(data.x, i, r, entry);
         if (data.labels)
             std::memcpy(labels_.data() + r * n_groups_, data.labels + i * n_groups_,
                         static_cast<std::size_t>(n_groups_) * sizeof(std::int32_t));
@@ -59,7 +60,7 @@ void Batch<Operand>::gather(const Dataset<T>& data, Index begin, Index rows, con
 // waiting.
 template <class Operand>
 void Batch<Operand>::list_columns(const Member& me) {
-    if (!sparse_) return;
+    if (form_ != Form::compressed) return;
     const Index first = n_features_ * me.index / me.count, last = n_features_ * (me.index + 1) / me.count;
     const Compressed<T> x = block_.rows();
     Index* ends = column_ends_.data();

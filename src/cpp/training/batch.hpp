@@ -12,15 +12,15 @@ class Batch {
     using T = Sum<Operand>;
 
     Batch() = default;
-    // Room for `rows` samples, and for `entries` of them together if X is sparse.
+    // Room for `rows` samples, and for `entries` of them together if X is taken by those.
     Batch(const Network<T>& network, const Dataset<T>& data, Index rows, Index entries);
 
     bool has_room(const Dataset<T>& data, Index rows, Index entries) const {
-        return data.x.sparse() == sparse_ && rows <= sample_weight_.size() && entries <= entry_values_.size();
+        return data.x.form() == form_ && rows <= sample_weight_.size() && entries <= max_entries_;
     }
     Index rows() const { return rows_; }
     const OperandMatrix<Operand>& x() const { return x_; }  // if it is dense
-    bool sparse() const { return sparse_; }
+    bool sparse() const { return form_ != Form::dense; }
     Compressed<T> entries() const { return block_.rows(); }
     Compressed<T> columns() const {
         return {column_starts_.data(), entry_rows_.data(), entry_values_.data()};
@@ -35,17 +35,19 @@ class Batch {
 
     // Each member copies its share of the samples begin, begin + 1, ..., begin + rows - 1.
     void gather(const Dataset<T>& data, Index begin, Index rows, const Member& me);
-    // Sparse x: each member lists its share of the features by columns. A barrier comes before and after.
+    // Of compressed x: each member lists its share of the features by columns. A barrier comes before and
+    // after.
     void list_columns(const Member& me);
 
   private:
-    bool sparse_ = false, weighted_ = false;
+    Form form_ = Form::dense;
+    bool weighted_ = false;
     Index rows_ = 0, n_features_ = 0, n_outputs_ = 0, n_groups_ = 0;
-    Index target_stride_ = 0;
+    Index target_stride_ = 0, max_entries_ = 0;
     OperandMatrix<Operand> x_;  // dense: (rows, n_features)
-    SparseBlock<T> block_;      // sparse: the same, compressed
-    // The block by columns: starts (n_features + 1), row and value of each entry, the next free place of
-    // each.
+    SparseBlock<T> block_;      // else: the same by its entries
+    // The compressed block by columns: starts (n_features + 1), row and value of each entry, the next free
+    // place of each.
     Buffer<Index> column_starts_, column_ends_;
     Buffer<std::int32_t> entry_rows_;
     Buffer<T> entry_values_;

@@ -100,7 +100,7 @@ int Trainer<Operand>::prepare(const Dataset<T>& data, Index batch_size) {
         work += 6.0 * static_cast<double>(batch_size * layer.panels.size());
     const int members = team_.size(team_size(options_.n_threads, work / static_cast<double>(2 * depth)));
     pass_.prepare(batch_size, members, data.x);
-    panel_gradients_.resize(curves(0).count > 0 ? static_cast<std::size_t>(members) : 0);
+    panel_gradients_.resize(reads_table(0) ? static_cast<std::size_t>(members) : 0);
     for (Buffer<T>& panel : panel_gradients_) {
         const Panels& panels = network_.layers[0].panels;
         if (panel.size() == 0) panel = Buffer<T>(panels.rows * panels.width());
@@ -260,8 +260,8 @@ template <class Operand>
 template <class F>
 void Trainer<Operand>::for_each_share_of(std::size_t l, const Member& me, F f) {
     const Panels& panels = network_.layers[l].panels;
-    // sums along a curve take all of its ramps
-    const Index align = curves(l).count > 0 ? panels.rows : kernels_.row_tile;
+    // its gradient is made of whole panels
+    const Index align = reads_table(l) ? panels.rows : kernels_.row_tile;
     for_each_share(panels, panels.rows, align, me.index, me.count, f);
 }
 
@@ -284,8 +284,8 @@ UpdateArgs<Sum<Operand>> Trainer<Operand>::update_args(std::size_t l, Index pane
     args.second_moment = at(second_moments_);
     if (averaged_) args.average = at(averaged_->layers);
     if (!bias) args.pairs = pass_.pairs(l, panel);
-    if (!bias && curves(l).count > 0) {
-        args.curves = curves(l);
+    if (!bias && reads_table(l)) {
+        args.curves = pass_.heights().curves();
         args.heights = pass_.heights().updated(panels, panel);
     }
     if (!squares_.empty() && !bias) args.squares = squares_[l].data() + tile_at(l, panel);
@@ -299,7 +299,7 @@ template <class Operand>
 template <class F>
 void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& batch, const Member& me, F f) {
     const bool sparse = l == 0 && batch.sparse();
-    const Compressed<T> columns = sparse ? batch.columns() : Compressed<T>{};
+    const Compressed<T> entries = reads_table(l) ? batch.entries() : batch.columns();
     const OperandMatrix<Operand>& dz = pass_.dz(l);
     for_each_share_of(l, me, [&](Index panel, Index first, Index last) {
         const Index column = network_.layers[l].panels.first_column(panel);
@@ -312,13 +312,14 @@ void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& bat
         // of numbers as they are: of biases, and of a sparse x, whose entries are not paired
         auto plain = of_panel(GradientArgs<T>{});
         plain.batch = batch.rows();
-        plain.columns = sparse ? &columns : nullptr;
+
         plain.dz = dz.values() + column;
         plain.lddz = dz.stride();
         if (sparse) {
-            auto entries = plain;
-            entries.curves = curves(l);
-            return f(kernels_, entries, panel, plain);
+            auto by_entries = plain;
+            (reads_table(l) ? by_entries.table : by_entries.columns) = &entries;
+            by_entries.curves = pass_.heights().curves();
+            return f(kernels_, by_entries, panel, plain);
         }
         const OperandMatrix<Operand>& x = pass_.input(l, batch);
         auto paired = of_panel(GradientArgs<Operand>{});
@@ -336,8 +337,7 @@ template <class Operand>
 void Trainer<Operand>::update(std::size_t l, const Batch<Operand>& batch, const Member& me) {
     for_each_product(l, batch, me, [&](const auto& products, auto product, Index panel, const auto& bias) {
         const Index first = product.first_row, last = product.last_row;
-        if (product.curves.count > 0)
-            product.gradient = panel_gradients_[static_cast<std::size_t>(me.index)].data();
+        if (product.table) product.gradient = panel_gradients_[static_cast<std::size_t>(me.index)].data();
         products.update(product, update_args(l, panel, first, last, false), step_);
         if (first == 0) kernels_.update_bias(bias, update_args(l, panel, first, last, true), step_);
     });

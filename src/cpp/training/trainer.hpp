@@ -78,7 +78,8 @@ class Trainer {
     T clip_factor() const;
     double gradient_norm(std::size_t layer) const;
 
-    Curves curves(std::size_t layer) const { return layer == 0 ? pass_.heights().curves() : Curves{}; }
+    // Does the layer read the rows of a table?
+    bool reads_table(std::size_t layer) const { return layer == 0 && pass_.heights().of_table(); }
     Index row_tiles(std::size_t layer) const;
     // Weight rows' and, behind them, the bias's numbers of a panel, in `squares_` or `gradient_squares_`.
     Index tile_at(std::size_t layer, Index panel) const { return panel * (row_tiles(layer) + 1); }
@@ -96,7 +97,7 @@ class Trainer {
     Pass<Operand> pass_;
     // Sums of squares of each layer's weights, and of its gradient, by panel and row tile.
     std::vector<Buffer<double>> squares_, gradient_squares_;
-    std::vector<Buffer<T>> panel_gradients_;  // of each member, where there are curves: a panel
+    std::vector<Buffer<T>> panel_gradients_;  // of each member, for a table: a panel
     OptimizerStep<T> step_;
     TeamChoice team_;
     bool stop_ = false;
