@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
-from sklearn.metrics import d2_pinball_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
 
 from .._core import Loss
@@ -112,7 +112,7 @@ class RealTargets(Target):
         """R^2, or the mean of the quantiles' D^2 pinball scores."""
         with np.errstate(under="ignore"):
             if self.levels is None:
-                return _r2(y, outputs, weight)
+                return float(r2_score(y, outputs, sample_weight=weight))
             quantiles = self._by_target(outputs)
             scores = [
                 d2_pinball_score(y, quantiles[:, :, q], sample_weight=weight, alpha=level)
@@ -131,7 +131,7 @@ class RealTargets(Target):
         score = np.nan
         if np.isfinite(outputs).all():
             with unwatched():  # a fit on its way to diverge
-                score = self.score(y, outputs, weight)
+                score = (_r2 if self.levels is None else self.score)(y, outputs, weight)
         return {"val_loss": engine.evaluate(samples, rows)[0], self.score_column: score}
 
     def to_data(self) -> dict[str, Any]:
@@ -161,13 +161,12 @@ class RealTargets(Target):
 
 
 def _r2(y: Array, predicted: Array, weight: Array | None) -> float:
-    """Mean R^2 of the targets: (n_samples, n_targets).
+    """Mean R^2 of the targets. y, predicted: (n_samples, n_targets).
 
     As scikit-learn's `r2_score`, whose checks take longer than an epoch of a small network.
     """
     if len(y) < 2:
         return np.nan
-    y, predicted = y.reshape(len(y), -1), predicted.reshape(len(y), -1)
     w = np.ones((1, 1), y.dtype) if weight is None else weight[:, None]
     residual = (w * (y - predicted) ** 2).sum(axis=0)
     total = (w * (y - np.average(y, axis=0, weights=weight)) ** 2).sum(axis=0)

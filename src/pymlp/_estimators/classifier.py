@@ -94,8 +94,10 @@ class MLPClassifier(Classifier):
     epsilon : float, default=1e-8
         Added to the denominator, above 0, in the solvers that divide by a root of squares: 'adam',
         'adamw', 'nadam', 'rmsprop', 'adagrad'.
-    n_iter_no_change : int or inf, default=10
-        Epochs without improvement by `tol` that are tolerated, at least 1. Not for 'lbfgs'.
+    n_iter_no_change : int, inf or 'wave', default=10
+        Epochs without improvement by `tol` that are tolerated, at least 1; 'wave' ends training
+        where the learning rate, before it rises again, has fallen without any improvement. Not for
+        'lbfgs'.
     max_fun : int, default=15000
         Maximum number of the loss's evaluations in 'lbfgs', at least 1.
     loss : {'log_loss', 'focal', 'hinge'}, default='log_loss'
@@ -287,7 +289,7 @@ class MLPClassifier(Classifier):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
+        n_iter_no_change: float | str = 10,
         max_fun: int = 15000,
         loss: str = "log_loss",
         focal_gamma: float = 2.0,

@@ -76,7 +76,7 @@ class EstimatorOptions(BaseEstimator):
     beta_1: float
     beta_2: float
     epsilon: float
-    n_iter_no_change: float
+    n_iter_no_change: float | str
     max_fun: int
     dropout: float | list[float]
     init: str | Callable[..., Any]
@@ -118,6 +118,7 @@ class EstimatorOptions(BaseEstimator):
         "n_iter_no_change": [
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
+            one_of("wave"),
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
@@ -242,7 +243,7 @@ class EstimatorOptions(BaseEstimator):
         """Tell whether a fit goes through all epochs, or a schedule, and keeps the best of it."""
         named = isinstance(self.learning_rate, str) and self.learning_rate in NAMED
         is_planned = named or isinstance(self.learning_rate, Schedule)
-        return self._stops_early() and (is_planned or np.isinf(self.n_iter_no_change))
+        return self._stops_early() and (is_planned or self.n_iter_no_change in (np.inf, "wave"))
 
     def _followed(self, score_column: str) -> Goal:
         """What decides whether training goes on."""

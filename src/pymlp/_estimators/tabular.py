@@ -63,8 +63,9 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         Factor of the schedule.
     max_iter : int, default=32
         Epochs.
-    n_iter_no_change : int or inf, default=inf
-        End a network's training after so many epochs without a better validation loss.
+    n_iter_no_change : int, inf or 'wave', default='wave'
+        End a network's training after so many epochs without a better validation loss; 'wave' at
+        the end of a wave of the learning rate whose fall has brought none.
     validation_fraction : float, default=0.15
         Share of the rows that each network holds out to choose its best epoch by.
     dropout : float, default=0.15
@@ -139,7 +140,7 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         learning_rate: str | Callable[..., float] = "log_cosine",
         learning_rate_init: float = 0.002,
         max_iter: int = 32,
-        n_iter_no_change: float = np.inf,
+        n_iter_no_change: float | str = "wave",
         validation_fraction: float = 0.15,
         dropout: float | list[float] = 0.15,
         weight_decay: float = 0.02,
@@ -220,8 +221,9 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
         Factor of the schedule.
     max_iter : int, default=32
         Epochs.
-    n_iter_no_change : int or inf, default=inf
-        End a network's training after so many epochs without a better validation loss.
+    n_iter_no_change : int, inf or 'wave', default='wave'
+        End a network's training after so many epochs without a better validation loss; 'wave' at
+        the end of a wave of the learning rate whose fall has brought none.
     validation_fraction : float, default=0.15
         Share of the rows that each network holds out to choose its best epoch by.
     dropout : float, default=0.15
@@ -299,7 +301,7 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
         learning_rate: str | Callable[..., float] = "log_cosine",
         learning_rate_init: float = 0.002,
         max_iter: int = 32,
-        n_iter_no_change: float = np.inf,
+        n_iter_no_change: float | str = "wave",
         validation_fraction: float = 0.15,
         dropout: float | list[float] = 0.15,
         weight_decay: float = 0.02,

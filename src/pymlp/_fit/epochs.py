@@ -12,7 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from .._system.messages import say, warn
 from .fit import Fit
 from .observer import Observer
+from .records import Records
 
+SHORTEST_FALL = 4  # epochs
 NOT_FINITE = (  # in scikit-learn's words
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
@@ -51,7 +53,8 @@ def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
         assert records.loss_curve is not None
         records.loss_curve.append(loss)
         counted |= _by_loss(fit, loss) if fit.best is None else _by_validation(fit, row)
-        if optimizer.rises(limits.n_planned):
+        rises = optimizer.rises(limits.n_planned)
+        if rises:
             counted["no_improvement_count"] = 0  # little can be seen of steps still small
         records.count(row, counted)
         optimizer.end_epoch(records.t)
@@ -59,7 +62,7 @@ def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
         if not np.isfinite(loss):
             _report_divergence(fit, rate)
             return
-        fit.has_ended = any(stopped) or _has_stalled(fit)
+        fit.has_ended = any(stopped) or _has_stalled(fit, rises=rises)
         for observer in observers:
             observer.settle_epoch(fit)
     if limits.warns and not fit.has_ended:
@@ -118,20 +121,42 @@ def _by_validation(fit: Fit, row: dict[str, float]) -> dict[str, Any]:
     return counted
 
 
-def _has_stalled(fit: Fit) -> bool:
-    """Tell whether there was no progress for too long; the optimizer may ask for patience."""
+def _has_stalled(fit: Fit, *, rises: bool) -> bool:
+    """Tell whether there was no progress for too long; the optimizer may ask for patience.
+
+    `rises` tells whether the next epoch's learning rate lies above that of the last.
+    """
     records, limits = fit.records, fit.limits
-    if records.no_improvement_count <= limits.n_iter_no_change:
+    if isinstance(limits.n_iter_no_change, str):  # 'wave'
+        if not (rises and _fell_in_vain(records)):
+            return False
+        since = "while the learning rate fell"
+    elif records.no_improvement_count <= limits.n_iter_no_change:
         return False
+    else:
+        since = f"for {limits.n_iter_no_change} consecutive epochs"
     stops, verdict = fit.engine.optimizer.give_up()
     if limits.verbose:
-        say(
-            f"{_what_is_followed(fit)} did not improve more than tol={limits.tol:f} for "
-            f"{limits.n_iter_no_change} consecutive epochs. {verdict}"
-        )
+        followed = _what_is_followed(fit)
+        say(f"{followed} did not improve more than tol={limits.tol:f} {since}. {verdict}")
     if not stops:
         records.no_improvement_count = 0
     return stops
+
+
+def _fell_in_vain(records: Records) -> bool:
+    """Tell whether the best epoch lies before the last fall of the learning rate.
+
+    A fall of a few epochs says little: by the first ones, adult's loss was 0.8 % worse.
+    """
+    rates = records.history["learning_rate"]
+    peak = len(rates) - 1
+    while peak > 0 and rates[peak - 1] > rates[peak]:
+        peak -= 1
+    if len(rates) - 1 - peak < SHORTEST_FALL:
+        return False
+    best = records.best_epoch or 1 + int(np.argmin(records.history["loss"]))
+    return best <= peak + 1
 
 
 def _what_is_followed(fit: Fit) -> str:

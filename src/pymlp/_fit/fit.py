@@ -26,7 +26,9 @@ class Limits:
     ----------
     max_iter : int
         Epochs, or iterations.
-    tol, n_iter_no_change : float
+    tol : float
+    n_iter_no_change : float or 'wave'
+        Epochs without progress, or a wave of the learning rate whose fall brought none.
     max_fun : int
         Of 'lbfgs'.
     n_planned : int
@@ -39,7 +41,7 @@ class Limits:
 
     max_iter: int
     tol: float
-    n_iter_no_change: float
+    n_iter_no_change: float | str
     max_fun: int
     n_planned: int
     warns: bool
