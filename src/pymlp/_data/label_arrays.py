@@ -170,6 +170,11 @@ def positions(labels: Array, classes: Array, name: str = "y") -> Array:
     return np.where(keys[nearest] == labels, where[nearest], -1)
 
 
+def indicators(numbers: Array) -> Array:
+    """A column a class, 1 where it is: (n_samples, n_classes), of classes that all occur."""
+    return np.eye(numbers.max() + 1)[numbers]
+
+
 def _may_be_equal(labels: Array, classes: Array) -> bool:
     types = {type_of(labels), type_of(classes)}
     if types == {"boolean", "number"}:  # either may stand for the other: 0 for False, True for 1

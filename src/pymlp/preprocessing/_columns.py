@@ -107,6 +107,7 @@ class Dates(NamedTuple):
 
 
 Reading = Numbers | Dates | Levels | LevelMeans
+Found = tuple[Reading, list[Source], list[Array]]  # with the numbers of the training rows
 READINGS: dict[str, Any] = {kind.__name__: kind for kind in (Numbers, Dates, Levels, LevelMeans)}
 
 
@@ -205,46 +206,49 @@ def column_from_data(name: Any, data: dict[str, Any]) -> EncodedColumn:
 
 def fit_column(
     column: Column, recipe: Recipe, max_levels: int, targets: Targets | None
-) -> tuple[EncodedColumn, list[Array] | None]:
+) -> tuple[EncodedColumn, list[Array]]:
     """Find how a column becomes features.
 
     Returns
     -------
     encoded : EncodedColumn
-    raw : list of ndarray or None
-        Numbers of the training rows, if they are not what `EncodedColumn.reading` makes of them.
+    raw : list of ndarray of shape (n_samples,)
+        Numbers of the training rows, a means' of rows of other folds.
     """
     if column.kind == "empty":
-        return EncodedColumn(column.name, column.kind, None, [], "empty"), None
-    reading: Reading | None = None
-    sources: list[Source] = []
-    raw = None
+        return EncodedColumn(column.name, column.kind, None, [], "empty"), []
+    found: Found | None = None
     if column.kind == "category":
-        found = fit_levels(column, max_levels, targets)
-        if isinstance(found, Levels):
-            reading, sources = found, [level_source(found, bool(column.missing.any()))]
-        elif found is not None and targets is not None:
-            means = fit_means(column, found, targets, recipe)
-            reading, sources, raw = means if means is not None else (None, [], None)
+        levels = fit_levels(column, max_levels, targets)
+        if isinstance(levels, Levels):
+            source = level_source(levels, bool(column.missing.any()))
+            found = levels, [source], levels.raw(column)
+        elif levels is not None and targets is not None:
+            found = fit_means(column, levels, targets, recipe)
     elif column.kind == "date":
-        reading, sources = _fit_dates(column, recipe)
+        found = _fit_dates(column, recipe)
     else:
-        source = number_source(column.numbers(), recipe)
-        if source is not None:
-            reading, sources = Numbers(column.kind), [source]
-    dropped = "constant" if reading is None else None
-    return EncodedColumn(column.name, column.kind, reading, sources, dropped), raw
+        numbers = column.numbers()
+        number = number_source(numbers, recipe)
+        found = None if number is None else (Numbers(column.kind), [number], [numbers])
+    if found is None:
+        return EncodedColumn(column.name, column.kind, None, [], "constant"), []
+    reading, sources, raw = found
+    return EncodedColumn(column.name, column.kind, reading, sources, None), raw
 
 
-def _fit_dates(column: Column, recipe: Recipe) -> tuple[Dates | None, list[Source]]:
+def _fit_dates(column: Column, recipe: Recipe) -> Found | None:
     """Find the parts of dates that vary; the first tells of missing ones, too."""
     every = Dates(int(column.known.min()), PARTS, column.zone)
-    kept: dict[str, Source] = {}
+    kept: dict[str, tuple[Source, Array]] = {}
     for part, raw in zip(PARTS, every.raw(column), strict=True):
         source = number_source(raw, recipe, tells_missing=not kept)
         if source is not None:
-            kept[part] = source
-    return (every._replace(parts=tuple(kept)) if kept else None), list(kept.values())
+            kept[part] = source, raw
+    if not kept:
+        return None
+    sources, numbers = map(list, zip(*kept.values(), strict=True))
+    return every._replace(parts=tuple(kept)), sources, numbers
 
 
 def _counted(n: int, what: str) -> str:

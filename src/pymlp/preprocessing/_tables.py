@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_categorical_features
+from sklearn.utils.validation import _check_categorical_features, validate_data
 
 from .._data.checks import refuse_masked
 from .._data.frames import columns_of, is_frame, native, widened
@@ -46,6 +46,13 @@ def checked_table(X: Any, owner: Any) -> Any:
                 f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
                 f"required by {type(owner).__name__}."
             )
+    return X
+
+
+def table_as_fitted(X: Any, owner: Any) -> Any:
+    """Check that a table has the columns that an estimator has been fitted to."""
+    X = checked_table(X, owner)
+    validate_data(owner, X, reset=False, skip_check_array=True)
     return X
 
 
