@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pymlp import Checkpoint, MLPClassifier, MLPEnsembleClassifier, MLPRegressor, load
+from pymlp import Checkpoint, MLPClassifier, MLPRegressor, load
 from pymlp._resume.fingerprint import as_text
 from pymlp.callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from pymlp.schedules import OneCycle
@@ -532,11 +532,6 @@ def test_bad_checkpoints_are_refused(options: dict[str, Any], words: str) -> Non
 def test_lbfgs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs a stochastic solver"):
         MLPClassifier(solver="lbfgs").fit(X, LABELS, resume=tmp_path / "fit")
-
-
-def test_an_ensemble_takes_no_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="resume"):
-        MLPEnsembleClassifier().fit(X, LABELS, resume=tmp_path / "fit")  # type: ignore[call-arg]
 
 
 def test_other_files_are_refused_and_left_as_they_are(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from abc import abstractmethod
 from numbers import Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -20,6 +21,7 @@ from .._data.checks import checked_weight, checked_y, naming
 from .._data.samples import Given
 from .._fit.validation import hold_out
 from .._network.summary import Summary
+from .._resume.checkpoint import Checkpoint
 from .._system.arrays import Array
 from .._system.elsewhere import elsewhere
 from .._system.messages import errors_held_back, raise_first
@@ -174,6 +176,7 @@ class Tabular(NestedParams, Ensemble):
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Learn how to encode the columns, and train the networks.
 
@@ -195,6 +198,10 @@ class Tabular(NestedParams, Ensemble):
             Their labels or targets.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Their weights.
+        resume : str, path-like or Checkpoint, default=None
+            As in `MLPClassifier.fit`, but each network has a file of its own, whose name ends in
+            its number: of "fit.checkpoint" the first is "fit.checkpoint.0". Those that were done
+            are read again, the others go on. `random_state` must not be None.
 
         Returns
         -------
@@ -210,11 +217,18 @@ class Tabular(NestedParams, Ensemble):
             If there is less memory than the networks need.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val)
+        return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
 
     # --- the course of a fit ---------------------------------------------------------------------
 
-    def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
+    def _fit(
+        self,
+        given: Given,
+        given_val: Given | None,
+        *,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
+        incremental: bool = False,
+    ) -> Self:
         encoder = TableEncoder(**{name: getattr(self, name) for name in OF_ENCODER}, random_state=0)
         before = dict(vars(self))
         try:
@@ -235,7 +249,7 @@ class Tabular(NestedParams, Ensemble):
             elif not self._may_hold_out(lesson):
                 given_val = rows
             with errors_held_back() as errors:  # the networks are kept, and of no use without it
-                super()._fit(rows, given_val, incremental=incremental)
+                super()._fit(rows, given_val, resume=resume, incremental=incremental)
         except BaseException:
             self.__dict__ = before
             raise
