@@ -26,7 +26,7 @@ FITTED = TableEncoder().fit(X)
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"m": ["a", 1]}, "Column 'm' of X .* between 'str' and 'int': 'a', 1"),
+        ({"m": ["a", 1]}, "Column 'm' of X .* between 'str' and 'int': 'a', 1. Make strings"),
         ({"m": [True, 2]}, "Column 'm' of X .* between 'int' and 'bool': 2, True"),
         ({"m": [b"a", b"b"]}, "Column 'm' of X holds b'a', a bytes"),
         ({"m": [[1], [2]]}, r"Column 'm' of X holds \[1\], a list"),

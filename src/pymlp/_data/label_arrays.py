@@ -274,7 +274,8 @@ def _of_values(values: list[Any], name: str, text: type) -> Array:
         examples = [reprlib.repr(next(v for v in values if type(v) is t)) for t in (a, b)]
         raise TypeError(
             f"{name} must hold labels that can be sorted, which is not supported between "
-            f"'{a.__name__}' and '{b.__name__}': {', '.join(examples)}."
+            f"'{a.__name__}' and '{b.__name__}': {', '.join(examples)}. Make strings of "
+            "all of them, or numbers."
         )
     if kinds == {"boolean"}:
         return np.array(values, bool)
