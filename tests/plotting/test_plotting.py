@@ -1,6 +1,5 @@
 """What the displays share; curves and gradient flow: what is drawn is what the fit holds."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import combinations
@@ -9,14 +8,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pymlp import MLPClassifier
+from pymlp import MLPClassifier, MLPEnsembleClassifier, TabularClassifier
 from pymlp.plotting import BoundaryDisplay, GradientFlowDisplay, HistoryDisplay
 
 mpl.use("Agg")
@@ -42,11 +41,6 @@ def with_history(**columns: list[float]) -> MLPClassifier:
 
 
 # --- all displays --------------------------------------------------------------------------------
-
-
-def test_matplotlib_is_imported_only_to_draw() -> None:
-    code = "import sys, pymlp, pymlp.plotting; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +81,22 @@ def test_pipelines() -> None:
 
 
 # --- HistoryDisplay ------------------------------------------------------------------------------
+
+
+def test_an_ensembles_curves_are_means() -> None:
+    member = MLPClassifier(3, early_stopping=True, max_iter=2)
+    ensemble = MLPEnsembleClassifier(member, n_estimators=2, random_state=0)
+    tabular = TabularClassifier(3, n_estimators=2, max_iter=2, random_state=0)
+    for clf in (ensemble.fit(X, Y), tabular.fit(X, Y)):
+        display = HistoryDisplay.from_estimator(make_pipeline("passthrough", clf))
+        for line, name in zip(display.lines_, ("loss", "val_loss"), strict=True):
+            of_members = [member.history_[name] for member in clf.estimators_]
+            assert_allclose(line.get_ydata(), np.mean(of_members, axis=0))
+        assert display.best_line_ is None
+    with pytest.raises(TypeError, match=r"MLPRegressor, or a Pipeline .*of an ensemble one of its"):
+        GradientFlowDisplay.from_estimator(ensemble)
+    with pytest.raises(NotFittedError):
+        HistoryDisplay.from_estimator(TabularClassifier())
 
 
 def test_curves_of_an_early_stopped_fit() -> None:

@@ -6,17 +6,25 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.inspection import (
+    PartialDependenceDisplay,
+    partial_dependence,
+    permutation_importance,
+)
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import pymlp
 from pymlp import TabularClassifier, TabularRegressor
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
 
 rng = np.random.default_rng(0)
 N = 240
@@ -223,6 +231,16 @@ def test_tools_work_on_the_raw_frame() -> None:
         "average"
     ][0]
     assert (np.diff(curve) > 0).all()
+    of_kinds = {"features": ["built", "district", ("area", "built")], "categorical_features": [2]}
+    display = PartialDependenceDisplay.from_estimator(
+        reg, TEST.astype({"area": float}), **of_kinds, grid_resolution=4
+    )
+    dear = {"old town": 2, "hills": 1, "harbour": 0}
+    found = display.pd_results[1]
+    by_price = [found["grid_values"][0].tolist().index(name) for name in dear]
+    assert (np.diff(found["average"][0][by_price]) < 0).all()
+    assert display.pd_results[2]["average"].shape == (1, 4, 4)
+    plt.close(display.figure_)
     scores = cross_val_score(TabularClassifier(**SMALL), FRAME, DEAR, cv=3)
     assert scores.mean() > 0.8
     search = GridSearchCV(

@@ -47,7 +47,7 @@ def rows_of(values: Any, rows: Array | None) -> Any:
 def columns_of(frame: Any) -> Iterator[tuple[Any, Any]]:
     """Names and columns of a data frame."""
     if hasattr(frame, "iloc"):  # of pandas, whose names may occur twice
-        yield from ((name, frame.iloc[:, k]) for k, name in enumerate(frame.columns))
+        yield from frame.items()
     else:
         yield from ((c.name, c.to_native()) for c in nw.from_native(frame).iter_columns())
 

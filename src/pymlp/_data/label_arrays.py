@@ -170,6 +170,11 @@ def positions(labels: Array, classes: Array, name: str = "y") -> Array:
     return np.where(keys[nearest] == labels, where[nearest], -1)
 
 
+def indicators(numbers: Array) -> Array:
+    """A column a class, 1 where it is: (n_samples, n_classes), of classes that all occur."""
+    return np.eye(numbers.max() + 1)[numbers]
+
+
 def _may_be_equal(labels: Array, classes: Array) -> bool:
     types = {type_of(labels), type_of(classes)}
     if types == {"boolean", "number"}:  # either may stand for the other: 0 for False, True for 1
@@ -269,7 +274,8 @@ def _of_values(values: list[Any], name: str, text: type) -> Array:
         examples = [reprlib.repr(next(v for v in values if type(v) is t)) for t in (a, b)]
         raise TypeError(
             f"{name} must hold labels that can be sorted, which is not supported between "
-            f"'{a.__name__}' and '{b.__name__}': {', '.join(examples)}."
+            f"'{a.__name__}' and '{b.__name__}': {', '.join(examples)}. Make strings of "
+            "all of them, or numbers."
         )
     if kinds == {"boolean"}:
         return np.array(values, bool)

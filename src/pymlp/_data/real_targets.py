@@ -216,3 +216,28 @@ def checked_targets_of(loss_name: str, y: Any) -> Array:
 def n_targets_of(y: Array) -> int:
     """Columns of checked targets."""
     return 1 if y.ndim == 1 else int(y.shape[1])
+
+
+def standardised(y: Array, weight: Array | None = None) -> tuple[Array, Array, Array]:
+    """Each column with mean 0 and variance 1, if it varies; and what was done to it.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Finite.
+    weight : ndarray of shape (n_samples,) or None, default=None
+
+    Returns
+    -------
+    targets : ndarray of shape (n_samples, n_targets)
+    mean, deviation : ndarray of shape (n_targets,)
+    """
+    columns = y.reshape(len(y), -1).astype(np.float64)
+    with unwatched():
+        exponent = np.frexp(np.abs(columns).max(axis=0))[1]
+        columns = np.ldexp(columns, -exponent)  # nothing overflows
+        mean = np.average(columns, axis=0, weights=weight)
+        columns -= mean
+        deviation = np.sqrt(np.average(columns**2, axis=0, weights=weight))
+        columns /= np.where(deviation > 0, deviation, 1)
+        return columns, np.ldexp(mean, exponent), np.ldexp(deviation, exponent)

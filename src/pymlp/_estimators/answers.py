@@ -91,7 +91,6 @@ OF_TABLE_FIT = {name: OF_FIT[name] for name in ("epochs", "eval_set", "validatio
     "cat_features": _CATEGORIES,
     "categorical_feature": _CATEGORIES,
     "early_stopping_rounds": "the constructor's n_iter_no_change counts epochs without progress",
-    "resume": "networks of one's own go on after a crash, see MLPClassifier",
 }
 OF_TABLE = {
     "cat_features": "here it is categorical_features",

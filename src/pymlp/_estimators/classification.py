@@ -108,15 +108,7 @@ class Classifier(LabelsMixin, BaseMLP):
                 "The 'label_smoothing' parameter is for loss='log_loss': with "
                 f"loss={self.loss!r} it must be 0. Got {self.label_smoothing!r} instead."
             )
-        given = self.class_weight if isinstance(self.class_weight, list) else [self.class_weight]
-        for weights in given if self.class_weight not in (None, "balanced") else []:
-            values = list(weights.values()) if isinstance(weights, dict) else [weights]
-            if not all(isinstance(value, Real) for value in values):
-                raise ValueError(
-                    "The 'class_weight' parameter must be 'balanced', a dict of numbers >= 0 by "
-                    "class, or a list of such. "
-                    f"Got {self.class_weight!r} instead."
-                )
+        check_class_weight(self.class_weight)
 
     def _announce(self, classes: Any, y: Any) -> None:
         """Set `classes_` in the first call of ``partial_fit``; check them in a later one."""
@@ -166,8 +158,6 @@ class Classifier(LabelsMixin, BaseMLP):
         )
 
     def _weigh(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:
-        if self.class_weight is None:
-            return sample_weight
         if incremental and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight 'balanced' is not supported for partial_fit. In order to use "
@@ -176,15 +166,36 @@ class Classifier(LabelsMixin, BaseMLP):
                 "to properly estimate the class frequency distributions. Pass the resulting "
                 "weights as the class_weight parameter."
             )
-        with unwatched():
-            weights = self._target.class_weights(self.class_weight, y)
-        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        return weighed_by_class(sample_weight, self.class_weight, self._target, y)
+
+
+def check_class_weight(class_weight: Any) -> None:
+    """Check the form of the parameter, which may be anything; the classes are not known yet."""
+    given = class_weight if isinstance(class_weight, list) else [class_weight]
+    for weights in given if class_weight not in (None, "balanced") else []:
+        values = list(weights.values()) if isinstance(weights, dict) else [weights]
+        if not all(isinstance(value, Real) for value in values):
             raise ValueError(
-                "The 'class_weight' parameter must give finite weights >= 0, not all of them 0. "
-                f"Got {self.class_weight!r} instead."
+                "The 'class_weight' parameter must be 'balanced', a dict of numbers >= 0 by "
+                f"class, or a list of such. Got {class_weight!r} instead."
             )
-        with unwatched():
-            return weights if sample_weight is None else sample_weight * weights
+
+
+def weighed_by_class(
+    sample_weight: Array | None, class_weight: ClassWeight | None, target: Labels, y: Any
+) -> Array | None:
+    """Weights of the samples times those of their classes: (n_samples,)."""
+    if class_weight is None:
+        return sample_weight
+    with unwatched():
+        weights = target.class_weights(class_weight, y)
+    if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise ValueError(
+            "The 'class_weight' parameter must give finite weights >= 0, not all of them 0. "
+            f"Got {class_weight!r} instead."
+        )
+    with unwatched():
+        return weights if sample_weight is None else sample_weight * weights
 
 
 def _are_same(classes: Any, known: Any) -> bool:

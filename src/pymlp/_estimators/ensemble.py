@@ -174,8 +174,8 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes, computed in the type of the weights.
         return_std : bool, default=False
             Return also how much the members differ.
 
@@ -192,7 +192,7 @@ class MLPEnsembleClassifier(LabelsMixin, Ensemble):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if an output is NaN.
+            If X is not what `fit` takes or has other features, or if an output is NaN.
         """
         outputs = self._of_members(X)
         mean = self._target.probabilities(_mean(outputs))

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._data.checks import arithmetic_type, checked_weight, naming, validated
 from .._data.samples import Given
+from .._resume.checkpoint import Checkpoint, checkpoints_of_members
 from .._system.arrays import Array, unwatched
 from .._system.elsewhere import elsewhere
 from .._system.memory import check_memory
@@ -92,6 +93,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Train the members from new weights.
 
@@ -114,6 +116,10 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             Its labels or targets.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Weights of the validation set.
+        resume : str, path-like or Checkpoint, default=None
+            As in `MLPClassifier.fit`, but each member has a file of its own, whose name ends in
+            its number: of "fit.checkpoint" the first is "fit.checkpoint.0". Those that were done
+            are read again, the others go on. `random_state` must not be None.
 
         Returns
         -------
@@ -134,7 +140,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             What members warn of, once for all, with the number of members.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val)
+        return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -154,12 +160,24 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
 
     # --- the course of a fit ---------------------------------------------------------------------
 
-    def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
+    def _fit(
+        self,
+        given: Given,
+        given_val: Given | None,
+        *,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
+        incremental: bool = False,
+    ) -> Self:
         """Fit the members, new ones or for another epoch those that are there."""
         if incremental:  # scikit-learn looks in the first call only
             self._validate_params()
         template = self._template_for(given, given_val)
         template._validate_params()
+        if resume is not None and self.random_state is None:
+            raise ValueError(
+                "The 'resume' parameter of fit needs a random_state, by which the members' seeds "
+                "are drawn again. Got random_state=None instead."
+            )
         with undrawn(self.random_state):
             goes_on = incremental and hasattr(self, "estimators_")
             makers = self._copies(template) if goes_on else self._clones(template)
@@ -172,21 +190,23 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
                 validation = dict(zip(names, given_val[:3], strict=True))
             classes = {} if given.classes is None else {"classes": given.classes}
 
-            def fit_member(make: Callable[[], Any]) -> Any:
+            def fit_member(make: Callable[[], Any], checkpoint: Checkpoint | None) -> Any:
                 member, weight = make(), given.weight
                 if self.bootstrap:
                     weight = _bootstrapped(member.random_state, weight, checked[0][1], n_needed)
                 member._checked = checked
                 fit = member.partial_fit if incremental else member.fit
+                of_file = {} if checkpoint is None else {"resume": checkpoint}
                 try:
-                    return fit(given.X, given.y, weight, **classes, **validation)
+                    return fit(given.X, given.y, weight, **classes, **validation, **of_file)
                 except Exception as error:
                     error.add_note(f"Raised by the member with random_state={member.random_state}.")
                     raise
                 finally:
                     vars(member).pop("_checked", None)
 
-            fits = [partial(fit_member, make) for make in makers]
+            checkpoints = checkpoints_of_members(resume, template.solver, len(makers))
+            fits = [partial(fit_member, *pair) for pair in zip(makers, checkpoints, strict=True)]
             fitted, remarks = self._run(fits, template.n_threads or 1, incremental=incremental)
         self.estimators_ = fitted
         self._adopt(self.estimators_[0])

@@ -56,8 +56,8 @@ class LabelsMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes, computed in the type of the weights.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if an output is NaN.
+            If X is not what `fit` takes or has other features, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.decode(outputs, 0.5 if self.out_activation_ == "logistic" else 0.0)
@@ -81,8 +81,8 @@ class LabelsMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes, computed in the type of the weights.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if an output is NaN.
+            If X is not what `fit` takes or has other features, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.probabilities(outputs)
@@ -107,8 +107,8 @@ class LabelsMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes, computed in the type of the weights.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if an output is NaN.
+            If X is not what `fit` takes or has other features, or if an output is NaN.
         """
         probabilities = self.predict_proba(X)
         with unwatched():
@@ -134,8 +134,8 @@ class LabelsMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data, computed in the type of the weights.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes, computed in the type of the weights.
 
         Returns
         -------
@@ -148,7 +148,7 @@ class LabelsMixin(ClassifierMixin):
         NotFittedError
             Before `fit`.
         ValueError
-            If X does not have the fitted features or is not finite, or if an output is NaN.
+            If X is not what `fit` takes or has other features, or if an output is NaN.
         """
         outputs = self._outputs(X)
         return self._target.scores(outputs)
@@ -158,8 +158,8 @@ class LabelsMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Their labels.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -10,15 +10,17 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from .._data.class_weights import ClassWeight
+from .._data.label_arrays import indicators
 from .._data.labels import labels_of
-from .._data.real_targets import as_numbers
+from .._data.real_targets import as_numbers, standardised
 from .._system.arrays import Array, unwatched
 from .._system.elsewhere import elsewhere
 from .answers import OF_TABLE
+from .classification import check_class_weight, weighed_by_class
 from .classifier import MLPClassifier
 from .ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from .regressor import MLPRegressor
-from .tabular_base import Tabular
+from .tabular_base import Lesson, Tabular
 
 POSITIVE = ("poisson", "gamma")  # losses that know factors of targets, and no differences
 
@@ -155,26 +157,18 @@ class TabularClassifier(Tabular, MLPEnsembleClassifier):
         template: MLPClassifier = self._member(MLPClassifier, label_smoothing=self.label_smoothing)
         return template
 
-    def _weight(self, weight: Any, X: Any, y: Any) -> Array | None:
-        """Weigh the classes, too: also, as boosting does, where the best epoch is chosen."""
-        weigher = MLPClassifier(class_weight=self.class_weight)
-        weigher._check_options()
-        weigher._target = labels_of(y)
-        return weigher._weigh(super()._weight(weight, X, y), y, incremental=False)
-
     def _loss_name(self) -> str:
         return "log_loss"
 
-    def _strata(self, y: Any) -> Array | None:
+    def _lesson(self, y: Any, weight: Array | None) -> Lesson:
         labels = labels_of(y)
-        return labels.strata(labels.encode(y, np.float64))
-
-    def _targets(self, y: Any, weight: Any) -> tuple[Any, Array]:  # noqa: ARG002
-        encoded = labels_of(y).encode(y, np.float64)
-        if encoded.dtype.kind == "f":
-            return y, encoded
-        numbers = encoded.reshape(len(encoded), -1).T  # of classes: (n_labels, n_samples)
-        return y, np.hstack([np.eye(column.max() + 1)[column] for column in numbers])
+        # also, as in boosting, where the best epoch is chosen
+        check_class_weight(self.class_weight)
+        weight = weighed_by_class(weight, self.class_weight, labels, y)
+        targets = encoded = labels.encode(y, np.float64)
+        if encoded.dtype.kind != "f":  # numbers of classes: (n_samples,) or (n_samples, n_labels)
+            targets = np.hstack([*map(indicators, encoded.reshape(len(encoded), -1).T)])
+        return Lesson(y, weight, targets, labels.strata(encoded))
 
 
 class TabularRegressor(Tabular, MLPEnsembleRegressor):
@@ -317,21 +311,12 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
         template: MLPRegressor = self._member(MLPRegressor, **own)
         return template
 
-    def _targets(self, y: Any, weight: Any) -> tuple[Any, Array]:
-        columns = y.reshape(len(y), -1).astype(np.float64)
-        with unwatched():
-            exponent = np.frexp(np.abs(columns).max(axis=0))[1]
-            columns = np.ldexp(columns, -exponent)  # nothing overflows
-            mean = np.average(columns, axis=0, weights=weight)
-            scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
-            standardised = (columns - mean) / np.where(scale > 0, scale, 1)
-            if self.loss in POSITIVE:
-                mean, scale = np.zeros_like(mean), mean
-            self.target_mean_, self.target_scale_ = (
-                np.ldexp(mean, exponent),
-                np.ldexp(scale, exponent),
-            )
-        return self._taught(y), standardised
+    def _lesson(self, y: Any, weight: Array | None) -> Lesson:
+        targets, mean, scale = standardised(y, weight)
+        if self.loss in POSITIVE:
+            mean, scale = np.zeros_like(mean), mean
+        self.target_mean_, self.target_scale_ = mean, scale
+        return Lesson(self._taught(y), weight, targets)
 
     def _taught(self, y: Any) -> Array:
         y = np.asarray(as_numbers(y))

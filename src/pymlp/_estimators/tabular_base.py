@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from abc import abstractmethod
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,20 +14,21 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .._core import ExpandedRows, Expansion
+from .._core import ExpandedRows
 from .._data.checks import checked_weight, checked_y, naming
 from .._data.samples import Given
 from .._fit.validation import hold_out
 from .._network.summary import Summary
+from .._resume.checkpoint import Checkpoint
 from .._system.arrays import Array
 from .._system.elsewhere import elsewhere
 from .._system.messages import errors_held_back, raise_first
 from .._system.params import one_of
 from ..preprocessing import TableEncoder
 from ..preprocessing._encoder import MANY_ROWS
-from ..preprocessing._tables import checked_table
+from ..preprocessing._tables import checked_table, table_as_fitted
 from .answers import OF_TABLE_FIT
 from .base import BaseMLP
 from .ensemble_base import Ensemble
@@ -42,6 +44,26 @@ OF_MEMBERS = (  # parameters that are the members' own
 SMALL_BATCH, LARGE_BATCH = 32, 64
 OF_ENSEMBLE = ("n_estimators", "random_state", "n_threads")
 OF_ENCODER = ("categorical_features", "n_bins", "max_levels")
+
+
+class Lesson(NamedTuple):
+    """What the rows of a table are to the encoder and to the members.
+
+    Attributes
+    ----------
+    y : ndarray or sparse matrix
+        What the members are taught.
+    weight : ndarray of shape (n_samples,) or None
+    targets : ndarray of shape (n_samples, k)
+        What the encoder goes by.
+    strata : ndarray of shape (n_samples,) or None, default=None
+        Labels by which the rows that a member holds out are drawn.
+    """
+
+    y: Any
+    weight: Array | None
+    targets: Array
+    strata: Array | None = None
 
 
 class Tabular(NestedParams, Ensemble):
@@ -85,12 +107,8 @@ class Tabular(NestedParams, Ensemble):
         return member.set_callbacks(*getattr(self, "_skl_callbacks", []))
 
     @abstractmethod
-    def _targets(self, y: Any, weight: Array | None) -> tuple[Any, Array]:
-        """What the members are taught, and what the encoder goes by: (n_samples, k)."""
-
-    def _strata(self, y: Any) -> Array | None:  # noqa: ARG002
-        """Labels by which the rows that a member holds out are drawn."""
-        return None
+    def _lesson(self, y: Any, weight: Array | None) -> Lesson:
+        """What is made of a checked y, and of what its rows weigh."""
 
     def _taught(self, y: Any) -> Any:
         """A validation set's y as the members are taught it."""
@@ -158,6 +176,7 @@ class Tabular(NestedParams, Ensemble):
         X_val: Any = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
     ) -> Self:
         """Learn how to encode the columns, and train the networks.
 
@@ -179,6 +198,10 @@ class Tabular(NestedParams, Ensemble):
             Their labels or targets.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Their weights.
+        resume : str, path-like or Checkpoint, default=None
+            As in `MLPClassifier.fit`, but each network has a file of its own, whose name ends in
+            its number: of "fit.checkpoint" the first is "fit.checkpoint.0". Those that were done
+            are read again, the others go on. `random_state` must not be None.
 
         Returns
         -------
@@ -194,30 +217,39 @@ class Tabular(NestedParams, Ensemble):
             If there is less memory than the networks need.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val)
+        return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
 
     # --- the course of a fit ---------------------------------------------------------------------
 
-    def _fit(self, given: Given, given_val: Given | None, *, incremental: bool = False) -> Self:
+    def _fit(
+        self,
+        given: Given,
+        given_val: Given | None,
+        *,
+        resume: str | os.PathLike[str] | Checkpoint | None = None,
+        incremental: bool = False,
+    ) -> Self:
         encoder = TableEncoder(**{name: getattr(self, name) for name in OF_ENCODER}, random_state=0)
         before = dict(vars(self))
         try:
             X = checked_table(given.X, self)
             y = self._checked_y(given.y)
-            weight = self._weight(given.weight, X, y)
-            taught, targets = self._targets(y, weight)
-            raw = encoder._fit_raw(X, targets, isinstance(self, ClassifierMixin))
+            weight = given.weight
+            if weight is not None:
+                weight = checked_weight(weight, X, "sample_weight")
+            lesson = self._lesson(y, weight)
+            raw = encoder._fit_raw(X, lesson.targets, isinstance(self, ClassifierMixin))
             dtype = np.float64 if self.precision == "float64" else np.float32
-            rows = Given(_features(encoder, raw, dtype), taught, weight, given.classes)
+            rows = Given(_features(encoder, raw, dtype), lesson.y, lesson.weight, given.classes)
             if given_val is not None:
                 with naming("X_val, y_val"):
                     X_val = _features(encoder, encoder._raw(given_val.X), dtype)
                     y_val = self._taught(self._checked_y(given_val.y))
                 given_val = Given(X_val, y_val, *given_val[2:])
-            elif not self._may_hold_out(y, weight):
+            elif not self._may_hold_out(lesson):
                 given_val = rows
             with errors_held_back() as errors:  # the networks are kept, and of no use without it
-                super()._fit(rows, given_val, incremental=incremental)
+                super()._fit(rows, given_val, resume=resume, incremental=incremental)
         except BaseException:
             self.__dict__ = before
             raise
@@ -236,19 +268,15 @@ class Tabular(NestedParams, Ensemble):
             )
         return template._checked_y(checked_y(y, y_numeric=template._y_numeric))
 
-    def _weight(self, weight: Any, X: Any, y: Any) -> Array | None:  # noqa: ARG002
-        """Check what the rows weigh."""
-        return None if weight is None else checked_weight(weight, X, "sample_weight")
-
-    def _may_hold_out(self, y: Any, weight: Array | None) -> bool:
+    def _may_hold_out(self, lesson: Lesson) -> bool:
         """Tell whether the rows are enough to be split; else each member's epoch is chosen by all.
 
         A person with ten rows, or one row of a class, wants a model, as of trees.
         """
-        weights = weight, weight
+        n_samples, weights = lesson.y.shape[0], (lesson.weight, lesson.weight)
         drawn_anyhow = np.random.RandomState(0)
         try:
-            hold_out(y.shape[0], weights, self._strata(y), self.validation_fraction, drawn_anyhow)
+            hold_out(n_samples, weights, lesson.strata, self.validation_fraction, drawn_anyhow)
         except ValueError:
             return False
         return True
@@ -275,9 +303,8 @@ class Tabular(NestedParams, Ensemble):
             self.feature_names_in_ = encoder.feature_names_in_
 
     def _as_fitted(self, X: Any, dtype: Any) -> Any:
-        X = checked_table(X, self)
-        validate_data(self, X, reset=False, skip_check_array=True)  # for errors in our name
-        return _features(self.encoder_, self.encoder_._raw(X), dtype)
+        X = table_as_fitted(X, self)  # for errors in our name
+        return _features(self.encoder_, self.encoder_._numbers(X), dtype)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -293,4 +320,4 @@ def _features(encoder: TableEncoder, raw: Array, dtype: Any) -> ExpandedRows:
 
     The engine makes them where it reads them, a mini-batch at a time.
     """
-    return ExpandedRows(raw, Expansion(encoder.sources_), dtype)
+    return ExpandedRows(raw, encoder._expansion, dtype)

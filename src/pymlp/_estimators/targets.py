@@ -27,8 +27,8 @@ class TargetsMixin(RegressorMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Data.
+        X : array-like of shape (n_samples, n_features)
+            Rows of any kind that `fit` takes.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -86,7 +86,7 @@ class Resumable(Observer):
 
     Parameters
     ----------
-    resume : str, path-like or Checkpoint
+    when : Checkpoint
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ class Resumable(Observer):
         The checkpoint was the last of a fit that stopped by itself.
     """
 
-    def __init__(self, resume: str | os.PathLike[str] | Checkpoint) -> None:
-        self._when = resume if isinstance(resume, Checkpoint) else Checkpoint(resume)
-        self._path = os.fspath(self._when.path)
+    def __init__(self, when: Checkpoint) -> None:
+        self._when = when
+        self._path = os.fspath(when.path)
         self._random_state: np.random.RandomState | None = None
         self._arrays: dict[str, Array] = {}
         self._state: dict[str, Any] | None = None
@@ -213,6 +213,25 @@ def resumable(resume: Any, solver: str) -> Iterator[Resumable | None]:
     if resume is None:
         yield None
         return
+    checkpoint = Resumable(_as_checkpoint(resume, solver))
+    try:
+        yield checkpoint
+    except BaseException:
+        checkpoint.put_back()
+        raise
+
+
+def checkpoints_of_members(resume: Any, solver: str, n: int) -> list[Checkpoint | None]:
+    """What `resume` says to each of several fits: a file of its own, its number behind the path."""
+    if resume is None:
+        return [None] * n
+    of_all = _as_checkpoint(resume, solver)
+    path = os.fsdecode(of_all.path)
+    return [replace(of_all, path=f"{path}.{k}") for k in range(n)]
+
+
+def _as_checkpoint(resume: Any, solver: str) -> Checkpoint:
+    """What ``fit``'s parameter `resume` stands for."""
     if not isinstance(resume, (str, os.PathLike, Checkpoint)):
         raise ValueError(
             "The 'resume' parameter of fit must be a path, a Checkpoint or None. "
@@ -223,12 +242,7 @@ def resumable(resume: Any, solver: str) -> Iterator[Resumable | None]:
             "The 'resume' parameter of fit needs a stochastic solver: the memory of "
             "solver='lbfgs' lies within SciPy, where no checkpoint can reach it."
         )
-    checkpoint = Resumable(resume)
-    try:
-        yield checkpoint
-    except BaseException:
-        checkpoint.put_back()
-        raise
+    return resume if isinstance(resume, Checkpoint) else Checkpoint(resume)
 
 
 def _folder(path: str) -> str:

@@ -13,6 +13,7 @@ import joblib  # scikit-learn requires it
 import numpy as np
 from scipy import sparse
 
+from .._core import ExpandedRows
 from .._data.checks import BLOCK_BYTES
 from .._fit.fit import Fit
 
@@ -20,6 +21,7 @@ WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number
 MAX_TEXT = 60  # characters of a value in an error
 MAX_ITEMS = 100  # of an array that is told item by item, as a list of the same is
 MAX_DEPTH = 40  # of parts of a value
+MAX_EXPANDED = 1000  # rows of a table whose features are looked at
 
 
 def fingerprint(
@@ -187,13 +189,16 @@ def _code_text(code: CodeType) -> str:
 
 
 def _digest(*arrays: Any) -> str:
-    """Shapes, types and contents of arrays, CSR matrices or None."""
+    """Shapes, types and contents of arrays, CSR matrices, expanded rows or None."""
     digest = hashlib.sha256()
     for array in arrays:
         parts = [array]
         if sparse.issparse(array):
             digest.update(repr(array.shape).encode())
             parts = [array.data, array.indices, array.indptr]
+        elif isinstance(array, ExpandedRows):  # of how it is expanded some rows tell
+            some = array.expansion.expand(array.raw[:MAX_EXPANDED], array.dtype)
+            parts = [array.raw, some]
         for part in parts:
             _add(digest, part)
     return digest.hexdigest()

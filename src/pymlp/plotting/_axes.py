@@ -10,6 +10,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.base import BaseMLP
+from .._estimators.ensemble_base import Ensemble
 from .._system.arrays import Array
 
 if TYPE_CHECKING:
@@ -48,15 +49,17 @@ def size_in_points(ax: Axes) -> tuple[float, float]:
     return box.width * 72 / ax.figure.dpi, box.height * 72 / ax.figure.dpi
 
 
-def estimator_of(display: type, estimator: Any) -> BaseMLP:
-    """Return the fitted network that a display's ``from_estimator`` is called with."""
+def estimator_of(display: type, estimator: Any, *, or_ensemble: bool = False) -> Any:
+    """Return the fitted network, or ensemble, that ``from_estimator`` is called with."""
     check_matplotlib_support(f"{display.__name__}.from_estimator")
     network = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(network, BaseMLP):
+    if not isinstance(network, (BaseMLP, Ensemble) if or_ensemble else BaseMLP):
+        kinds = ", an ensemble or an estimator for tables" if or_ensemble else ""
+        of_ensemble = "" if or_ensemble else "of an ensemble one of its estimators_, "
         raise TypeError(
-            "The 'estimator' parameter must be pymlp's MLPClassifier or MLPRegressor, or a "
-            "Pipeline that ends in one (of an ensemble one of its estimators_, of a search its "
-            f"best_estimator_). Got {estimator!r} instead."
+            f"The 'estimator' parameter must be pymlp's MLPClassifier or MLPRegressor{kinds}, or a "
+            f"Pipeline that ends in one ({of_ensemble}of a search its best_estimator_). Got "
+            f"{estimator!r} instead."
         )
     check_is_fitted(network)
     return network

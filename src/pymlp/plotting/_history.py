@@ -74,8 +74,8 @@ class HistoryDisplay(Display):
 
         Parameters
         ----------
-        estimator : MLPClassifier, MLPRegressor or Pipeline that ends in one
-            Fitted.
+        estimator : MLPClassifier, MLPRegressor, an ensemble or a Pipeline that ends in one
+            Fitted. Of an ensemble, one for tables too, the means over the networks are drawn.
         metric : str, default="loss"
             Column of ``history_``. Its validation curve is that of the same name with ``val_``
             before it, as in ``loss`` and ``val_loss``; the name of a validation column draws
@@ -96,7 +96,7 @@ class HistoryDisplay(Display):
         ValueError
             If ``history_`` has no such metric.
         """
-        network = estimator_of(cls, estimator)
+        network = estimator_of(cls, estimator, or_ensemble=True)
         history = network.history_
         if not isinstance(metric, str):
             raise TypeError(f"The 'metric' parameter must be a str. Got {metric!r} instead.")

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._data.label_arrays import distinct
 from .._system.arrays import Array
 from ._categories import LevelMeans, Levels, Targets, fit_levels, fit_means, level_source
-from ._numbers import Recipe, number_source
-from ._reading import DAY, KINDS, Column
+from ._numbers import NONE, Recipe, number_source
+from ._reading import DAY, KINDS, Column, read
 from ._sources import Source, source_from_data
+from ._tables import columns
 
 HOUR = DAY // 24
 MONDAY = 3  # days from one to the first of 1970, a Thursday
@@ -107,6 +109,7 @@ class Dates(NamedTuple):
 
 
 Reading = Numbers | Dates | Levels | LevelMeans
+Found = tuple[Reading, list[Source], list[Array]]  # with the numbers of the training rows
 READINGS: dict[str, Any] = {kind.__name__: kind for kind in (Numbers, Dates, Levels, LevelMeans)}
 
 
@@ -169,7 +172,7 @@ class EncodedColumn(NamedTuple):
         n_values = sum(len(source.values) for source in self.sources)
         if n_pieces:
             parts.append(f"curve of {_counted(n_pieces, 'piece')}")
-        elif not parts:
+        elif not parts and any(source.scale for source in self.sources):
             parts.append("line")
         if n_values and not isinstance(self.reading, Levels):
             parts.append(_counted(n_values, "value"))
@@ -189,6 +192,34 @@ class EncodedColumn(NamedTuple):
         return data
 
 
+class Raw:
+    """Numbers of sources side by side, as they come: collected first they would be there twice.
+
+    Parameters
+    ----------
+    n_samples : int
+    n_sources : int
+        How many are expected; there may be others.
+    """
+
+    def __init__(self, n_samples: int, n_sources: int) -> None:
+        self._numbers: Array = np.empty((n_samples, n_sources))
+        self._n = 0
+
+    def add(self, numbers: list[Array]) -> None:
+        """Add those of some sources, each (n_samples,)."""
+        n_samples, room = self._numbers.shape
+        if self._n + len(numbers) > room:
+            self._numbers = np.hstack([self._numbers, np.empty((n_samples, len(numbers)))])
+        for of_source in numbers:
+            self._numbers[:, self._n] = of_source
+            self._n += 1
+
+    def added(self) -> Array:
+        """All of them: (n_samples, n_sources)."""
+        return self._numbers[:, : self._n]
+
+
 def column_from_data(name: Any, data: dict[str, Any]) -> EncodedColumn:
     """Read what `EncodedColumn.to_data` has told, which may be anybody's."""
     if data["kind"] not in KINDS or not isinstance(data["dropped"], str | None):
@@ -205,46 +236,75 @@ def column_from_data(name: Any, data: dict[str, Any]) -> EncodedColumn:
 
 def fit_column(
     column: Column, recipe: Recipe, max_levels: int, targets: Targets | None
-) -> tuple[EncodedColumn, list[Array] | None]:
+) -> tuple[EncodedColumn, list[Array]]:
     """Find how a column becomes features.
 
     Returns
     -------
     encoded : EncodedColumn
-    raw : list of ndarray or None
-        Numbers of the training rows, if they are not what `EncodedColumn.reading` makes of them.
+    raw : list of ndarray of shape (n_samples,)
+        Numbers of the training rows, a means' of rows of other folds.
     """
     if column.kind == "empty":
-        return EncodedColumn(column.name, column.kind, None, [], "empty"), None
-    reading: Reading | None = None
-    sources: list[Source] = []
-    raw = None
+        return EncodedColumn(column.name, column.kind, None, [], "empty"), []
+    found: Found | None = None
     if column.kind == "category":
-        found = fit_levels(column, max_levels, targets)
-        if isinstance(found, Levels):
-            reading, sources = found, [level_source(found, bool(column.missing.any()))]
-        elif found is not None and targets is not None:
-            means = fit_means(column, found, targets, recipe)
-            reading, sources, raw = means if means is not None else (None, [], None)
+        levels = fit_levels(column, max_levels, targets)
+        if isinstance(levels, Levels):
+            source = level_source(levels, bool(column.missing.any()))
+            found = levels, [source], levels.raw(column)
+        elif levels is not None and targets is not None:
+            found = fit_means(column, levels, targets, recipe)
     elif column.kind == "date":
-        reading, sources = _fit_dates(column, recipe)
+        found = _fit_dates(column, recipe)
     else:
-        source = number_source(column.numbers(), recipe)
-        if source is not None:
-            reading, sources = Numbers(column.kind), [source]
-    dropped = "constant" if reading is None else None
-    return EncodedColumn(column.name, column.kind, reading, sources, dropped), raw
+        numbers = column.numbers()
+        number = number_source(numbers, recipe)
+        found = None if number is None else (Numbers(column.kind), [number], [numbers])
+    if found is None:
+        return EncodedColumn(column.name, column.kind, None, [], "constant"), []
+    reading, sources, raw = found
+    return EncodedColumn(column.name, column.kind, reading, sources, None), raw
 
 
-def _fit_dates(column: Column, recipe: Recipe) -> tuple[Dates | None, list[Source]]:
+def with_an_input(
+    dropped: list[EncodedColumn], X: Any, mask: Array
+) -> tuple[list[EncodedColumn], list[Array]]:
+    """Keep the first of the columns that is not empty: a network needs an input."""
+    for k, (name, values) in enumerate(columns(X)):
+        if dropped[k].dropped == "constant":
+            kept, raw = _fit_constant(read(name, values, as_category=bool(mask[k])))
+            return [*dropped[:k], kept, *dropped[k + 1 :]], raw
+    raise ValueError(
+        f"X must have a column with values: all {len(dropped)} are empty, with n_samples = "
+        f"{len(X)}."
+    )
+
+
+def _fit_constant(column: Column) -> tuple[EncodedColumn, list[Array]]:
+    """Its feature is 1 where a number or a date is missing, or a category is what it was in fit."""
+    reading: Reading = Numbers(column.kind)
+    source = Source(0.0, 0.0, 0.0, NONE, NONE, True)
+    if column.kind == "category":
+        reading = Levels(distinct(column.known)[:1], False)
+        source = level_source(reading, False)
+    elif column.kind == "date":
+        reading = Dates(int(column.known[0]), PARTS[:1], column.zone)
+    return EncodedColumn(column.name, column.kind, reading, [source], None), reading.raw(column)
+
+
+def _fit_dates(column: Column, recipe: Recipe) -> Found | None:
     """Find the parts of dates that vary; the first tells of missing ones, too."""
     every = Dates(int(column.known.min()), PARTS, column.zone)
-    kept: dict[str, Source] = {}
+    kept: dict[str, tuple[Source, Array]] = {}
     for part, raw in zip(PARTS, every.raw(column), strict=True):
         source = number_source(raw, recipe, tells_missing=not kept)
         if source is not None:
-            kept[part] = source
-    return (every._replace(parts=tuple(kept)) if kept else None), list(kept.values())
+            kept[part] = source, raw
+    if not kept:
+        return None
+    sources, numbers = map(list, zip(*kept.values(), strict=True))
+    return every._replace(parts=tuple(kept)), sources, numbers
 
 
 def _counted(n: int, what: str) -> str:

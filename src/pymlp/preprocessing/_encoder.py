@@ -17,11 +17,11 @@ from .._system.arrays import Array, unwatched
 from .._system.params import check_params, one_of
 from .._system.random_states import undrawn
 from ._categories import LevelMeans, Levels, Targets
-from ._columns import EncodedColumn, Numbers, column_from_data, fit_column
+from ._columns import EncodedColumn, Numbers, Raw, column_from_data, fit_column, with_an_input
 from ._numbers import Recipe
 from ._reading import read
 from ._sources import Source
-from ._tables import categorical_mask, checked_table, columns, is_plain
+from ._tables import categorical_mask, checked_table, columns, is_plain, table_as_fitted
 from ._targets import targets_of
 
 MAX_ROWS = 100_000  # that edges are found by
@@ -40,7 +40,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     have a feature of their own. Categories have a feature a level, two levels a single one of -1
     and 1, many levels the mean of y (cross-fitted, `sklearn.preprocessing.TargetEncoder`). Dates
     are numbers: days, year, month, weekday and hour; so are durations, in seconds. Where the
-    training rows had missing ones, a feature tells of them. Columns that tell nothing are dropped.
+    training rows had missing ones, a feature tells of them. Columns that tell nothing are dropped,
+    but for one if all do.
 
     Strings, objects and booleans of frames are categories; objects are what they hold. A row's
     features do not depend on other rows. A level that is new in `transform` is none of the known,
@@ -210,6 +211,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """The columns of numbers on the way from X to features."""
         return [source for column in self.columns_ for source in column.sources]
 
+    def _set_columns(self, columns: list[EncodedColumn]) -> None:
+        self.columns_ = columns
+        self._expansion = Expansion(self.sources_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_expansion"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "columns_" in state:
+            self._set_columns(state["columns_"])
+
     @property
     def _n_features_out(self) -> int:
         return sum(column.n_features for column in self.columns_)
@@ -218,28 +231,27 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return hasattr(self, "columns_")
 
     def _expanded(self, raw: Array) -> Array:
-        return Expansion(self.sources_).expand(raw, self._dtype())
+        return self._expansion.expand(raw, self._dtype())
 
     def _dtype(self) -> Any:
         return TYPES.get(self.dtype, self.dtype) if isinstance(self.dtype, str) else self.dtype
 
     def _fit_table(self, X: Any, y: Any) -> Array:
-        self._check_params()
+        check_params(self)
+        X = checked_table(X, self)
         if y is None:
             return self._fit_raw(X, None, False)
         with unwatched():  # scikit-learn looks for whole numbers
             targets, is_classes = targets_of(y, self.target_type)
         return self._fit_raw(X, targets, is_classes)
 
-    def _check_params(self) -> None:
-        check_params(self)
-
     def _fit_raw(self, X: Any, targets: Array | None, is_classes: bool) -> Array:
         """Fit, and make numbers of the same rows.
 
         Parameters
         ----------
-        X : data frame or array-like of shape (n_samples, n_features)
+        X : data frame or ndarray of shape (n_samples, n_features)
+            As `checked_table` makes it.
         targets : ndarray of shape (n_samples, n_targets) or None
             Standardised numbers, or an indicator a class.
         is_classes : bool
@@ -250,32 +262,25 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         raw : ndarray of shape (n_samples, n_sources)
             float64, NaN where missing. X itself, if that is it.
         """
-        self._check_params()
-        X = checked_table(X, self)
         if targets is not None:
             check_consistent_length(X, targets)
         mask = categorical_mask(X, self.categorical_features)
         with undrawn(self.random_state):
             recipe, means = self._planned(len(X), targets, is_classes)
             found: list[EncodedColumn] = []
-            crossed: list[tuple[int, Array]] = []
+            raw = Raw(len(X), X.shape[1])
+            as_it_is = is_plain(X) and not mask.any()
             for (name, values), as_category in zip(columns(X), mask, strict=True):
                 column = read(name, values, as_category=bool(as_category))
-                encoded_column, raw = fit_column(column, recipe, self.max_levels, means)
-                first = sum(len(before.sources) for before in found)
+                encoded_column, numbers = fit_column(column, recipe, self.max_levels, means)
                 found.append(encoded_column)
-                crossed += [(first + k, numbers) for k, numbers in enumerate(raw or [])]
+                raw.add([] if as_it_is else numbers)
             if all(column.dropped for column in found):
-                raise ValueError(
-                    f"X must have a column that tells something: all {len(found)} are constant or "
-                    f"empty, with n_samples = {len(X)}."
-                )
+                found, numbers = with_an_input(found, X, mask)
+                raw.add(numbers)
         validate_data(self, X, reset=True, skip_check_array=True)
-        self.columns_ = found
-        numbers = self._numbers(X)
-        for k, of_other_folds in crossed:
-            numbers[:, k] = of_other_folds
-        return numbers
+        self._set_columns(found)
+        return self._plain_numbers(X) if as_it_is else raw.added()
 
     def _planned(
         self, n_samples: int, targets: Array | None, is_classes: bool
@@ -296,25 +301,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def _raw(self, X: Any) -> Array:
         """Numbers of rows: (n_samples, n_sources) float64; X itself, if that is it."""
         check_is_fitted(self)
-        X = checked_table(X, self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        return self._numbers(X)
+        return self._numbers(table_as_fitted(X, self))
 
     def _numbers(self, X: Any) -> Array:
         if is_plain(X) and all(isinstance(c.reading, Numbers | None) for c in self.columns_):
             return self._plain_numbers(X)
-        raw: Array = np.empty((len(X), len(self.sources_)))
-        k = 0
+        raw = Raw(len(X), len(self.sources_))
         for known, (_, values) in zip(self.columns_, columns(X), strict=True):
             if known.reading is None:
                 continue
             zone = getattr(known.reading, "zone", None)
             is_category = isinstance(known.reading, Levels | LevelMeans)
             column = read(known.name, values, as_category=is_category, zone=zone)
-            for numbers in known.reading.raw(column):
-                raw[:, k] = numbers
-                k += 1
-        return raw
+            raw.add(known.reading.raw(column))
+        return raw.added()
 
     def _plain_numbers(self, X: Array) -> Array:
         used = [k for k, column in enumerate(self.columns_) if column.reading is not None]
@@ -373,10 +373,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             If it is not what `to_data` tells.
         """
         encoder = cls(**decoded(data["params"]))
-        encoder._check_params()
+        check_params(encoder)
         names = decoded(data["names"])
         pairs = zip(names, data["columns"], strict=True)
-        encoder.columns_ = [column_from_data(*pair) for pair in pairs]
+        encoder._set_columns([column_from_data(*pair) for pair in pairs])
         if not encoder.sources_:
             raise ValueError("it has no column that tells something")
         encoder.n_features_in_ = len(names)

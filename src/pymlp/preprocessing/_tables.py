@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_categorical_features
+from sklearn.utils.validation import _check_categorical_features, validate_data
 
 from .._data.checks import refuse_masked
 from .._data.frames import columns_of, is_frame, native, widened
@@ -49,6 +49,13 @@ def checked_table(X: Any, owner: Any) -> Any:
     return X
 
 
+def table_as_fitted(X: Any, owner: Any) -> Any:
+    """Check that a table has the columns that an estimator has been fitted to."""
+    X = checked_table(X, owner)
+    validate_data(owner, X, reset=False, skip_check_array=True)
+    return X
+
+
 def names_of(frame: Any) -> list[Any]:
     """Names of a frame's columns; they may occur twice."""
     is_pandas = hasattr(frame, "iloc")
@@ -68,4 +75,4 @@ def categorical_mask(X: Any, categorical_features: Any) -> Array:
 
 def is_plain(X: Any) -> bool:
     """Tell whether it is an array of numbers of at most 64 bits."""
-    return isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and X.dtype.itemsize <= 8
+    return isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 8

@@ -9,7 +9,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y
 
 from .._data.checks import refuse_masked
-from .._data.label_arrays import as_labels, distinct, positions
+from .._data.label_arrays import as_labels, distinct, indicators, positions
+from .._data.real_targets import standardised
 from .._system.arrays import Array, unwatched
 
 MANY_CLASSES = 100  # more different whole numbers are no classes, if nobody says so
@@ -39,14 +40,14 @@ def targets_of(y: Any, target_type: str) -> tuple[Array, bool]:
     if target_type == "auto":
         target_type = _type_of(y)
     if target_type == "continuous":
-        return _standardised(y), False
+        return standardised(_as_float64(y))[0], False
     if y.ndim == 2:
         raise ValueError(f"y must hold a label a sample for target_type={target_type!r}.")
     check_classification_targets(y)
     classes = distinct(y)
     if target_type == "binary" and len(classes) > 2:
         raise ValueError(f"y must have two classes for target_type='binary'. Got {len(classes)}.")
-    return np.eye(len(classes))[positions(y, classes)], True
+    return indicators(positions(y, classes)), True
 
 
 def _type_of(y: Array) -> str:
@@ -62,18 +63,10 @@ def _type_of(y: Array) -> str:
     return "continuous" if is_number and len(distinct(y)) > MANY_CLASSES else "multiclass"
 
 
-def _standardised(y: Array) -> Array:
-    """Each column with mean 0 and variance 1, if it varies: (n_samples, n_outputs)."""
+def _as_float64(y: Array) -> Array:
     try:
-        targets: Array = np.array(y, np.float64).reshape(len(y), -1)
+        return np.asarray(y, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Unknown label type: y must hold numbers for target_type='continuous': {error}."
         ) from error
-    with unwatched():
-        largest = np.abs(targets).max(axis=0)
-        targets = np.ldexp(targets, -np.frexp(largest)[1])  # nothing overflows
-        targets -= targets.mean(axis=0)
-        deviation = targets.std(axis=0)
-        targets /= np.where(deviation > 0, deviation, 1)
-    return targets
