@@ -187,8 +187,8 @@ class LogCosine(Schedule):
 
     Parameters
     ----------
-    waves : int, default=4
-        At least 1.
+    waves : int or None, default=None
+        At least 1; None: so many that the first takes some two epochs, 4 of 32 epochs, 5 of 64.
 
     References
     ----------
@@ -202,13 +202,14 @@ class LogCosine(Schedule):
     [0.41, 0.93, 0.15, 0.13, 0.72, 1.0, 0.76, 0.32, 0.04]
     """
 
-    waves: int = 4
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"waves": EPOCHS}
+    waves: int | None = None
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"waves": [*EPOCHS, None]}
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""
         at = min((epoch + 0.5) / n_epochs, 1.0)  # of the middle of an epoch, so that none is 0
-        wave = math.log2(1 + (2**self.waves - 1) * at)
+        waves = self.waves or max(1, round(math.log2(1 + n_epochs / 2)))
+        wave = math.log2(1 + (2**waves - 1) * at)
         return max((1 - math.cos(2 * math.pi * wave)) / 2, 1e-3)
 
 

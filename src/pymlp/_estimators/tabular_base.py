@@ -41,7 +41,9 @@ OF_MEMBERS = (  # parameters that are the members' own
     *("max_iter", "n_iter_no_change", "validation_fraction", "dropout", "weight_decay", "scoring"),
     "precision",
 )
-SMALL_BATCH, LARGE_BATCH = 32, 64
+# of tables of less than MANY_ROWS, and of larger ones
+BATCH_SIZE = 32, 64
+MAX_ITER = 32, 64
 OF_ENSEMBLE = ("n_estimators", "random_state", "n_threads")
 OF_ENCODER = ("categorical_features", "n_bins", "max_levels")
 
@@ -76,12 +78,14 @@ class Tabular(NestedParams, Ensemble):
     n_bins: int | str
     max_levels: int
     batch_size: int | str
+    max_iter: int | str
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{name: EstimatorOptions._parameter_constraints[name] for name in OF_MEMBERS},
         **{name: Ensemble._parameter_constraints[name] for name in OF_ENSEMBLE},
         **{name: TableEncoder._parameter_constraints[name] for name in OF_ENCODER},
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "max_iter": [*EstimatorOptions._parameter_constraints["max_iter"], one_of("auto")],
         "scoring": [one_of("loss", *get_scorer_names())],
     }
 
@@ -148,7 +152,7 @@ class Tabular(NestedParams, Ensemble):
         town    category  3 levels                           3
         ------------------------------------------------------
         Total features: 11
-        Networks: 2 of 128-128-1 units, with 18,177 parameters each
+        Networks: 2 of 128-128-128-1 units, with 34,689 parameters each
         """
         check_is_fitted(self)
         names = map(str, getattr(self, "feature_names_in_", range(self.n_features_in_)))
@@ -282,15 +286,16 @@ class Tabular(NestedParams, Ensemble):
         return True
 
     def _template_for(self, given: Given, given_val: Given | None) -> Any:
-        """What the members are clones of: with as many rows a mini-batch as there are, at most."""
+        """What the members are clones of, by the rows that there are."""
         template = super()._template_for(given, given_val)
         n_trained = n_samples = given.X.shape[0]
         if given_val is None:
             n_trained -= math.ceil(self.validation_fraction * n_samples)
-        batch_size = self.batch_size
-        if isinstance(batch_size, str):  # 'auto'
-            batch_size = SMALL_BATCH if n_samples < MANY_ROWS else LARGE_BATCH
-        template.set_params(batch_size=min(batch_size, n_trained))
+        batch_size, max_iter = (
+            choices[n_samples >= MANY_ROWS] if isinstance(value, str) else value  # 'auto'
+            for value, choices in ((self.batch_size, BATCH_SIZE), (self.max_iter, MAX_ITER))
+        )
+        template.set_params(batch_size=min(batch_size, n_trained), max_iter=max_iter)
         if not template._hidden_units():  # a linear model
             template.set_params(dropout=0.0)
         return template
