@@ -236,7 +236,8 @@ def test_within_pipelines_and_ensembles() -> None:
     assert repr(ensemble.estimator.get_params()[STOPPING]) == expected
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+# workers, which import all anew, are for the long run
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_search_over_callbacks_and_schedules(n_jobs: int) -> None:
     stopping, cosine = EarlyStopping("loss", min_delta=9.0), Cosine()
     est = small(stopping, learning_rate=cosine, n_iter_no_change=np.inf)

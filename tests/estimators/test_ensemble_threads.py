@@ -145,7 +145,7 @@ print(len(clf.estimators_), sum(m.n_iter_ == 5 for m in clf.estimators_) >= 2, c
 
 # one epoch would take seconds
 big = MLPEnsembleClassifier(MLPClassifier((1000, 1000), batch_size=50, max_iter=1), n_threads=2)
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+threading.Timer(0.25, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     big.fit(np.tile(X, (1000, 1)), np.tile(y, 1000))
 except KeyboardInterrupt:

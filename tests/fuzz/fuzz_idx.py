@@ -32,6 +32,7 @@ def check(data: bytes, path: Path) -> None:
 
     if data[:1] == bytes([PACKED]):
         data = gzip.compress(data[1:], 1)
+    path.unlink(missing_ok=True)  # ext4 writes at once what replaces a file's content
     path.write_bytes(data)
     try:
         array = load_idx(path, max_bytes=2**14)

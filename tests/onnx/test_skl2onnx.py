@@ -212,18 +212,25 @@ def assert_as_scikit_learn(model: Any, found: dict[str, Any], rows: Any, toleran
     close(confidence, expected)
 
 
+EVERY_PAIR = [(place, kind) for place, (_, kinds) in PLACES.items() for kind in kinds]
+
+
 @pytest.mark.parametrize(
-    ("place", "kind"), [(place, kind) for place, (_, kinds) in PLACES.items() for kind in kinds]
+    ("place", "kind", "dtype"),
+    [  # in one of the types by turns, in both in the long run
+        pytest.param(*pair, dtype, marks=[pytest.mark.long] * ((n + k) % 2))
+        for n, pair in enumerate(EVERY_PAIR)
+        for k, dtype in enumerate(("float32", "float64"))
+    ],
 )
-def test_every_kind_in_every_place(place: str, kind: str) -> None:
+def test_every_kind_in_every_place(place: str, kind: str, dtype: str) -> None:
     est, y = KINDS[kind]
     model = PLACES[place][0](clone(est)).fit(ROWS, y)
-    for dtype, tolerance in {"float32": 3e-5, "float64": 1e-9}.items():
-        rows = ROWS.astype(dtype)
-        found = run(to_onnx(model, rows), rows)
-        assert_as_scikit_learn(model, found, rows, tolerance)
-        confidence = [*found.values()][-1]
-        assert isinstance(confidence, list) or confidence.dtype == dtype
+    rows = ROWS.astype(dtype)
+    found = run(to_onnx(model, rows), rows)
+    assert_as_scikit_learn(model, found, rows, {"float32": 3e-5, "float64": 1e-9}[dtype])
+    confidence = [*found.values()][-1]
+    assert isinstance(confidence, list) or confidence.dtype == dtype
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What the displays share; curves and gradient flow: what is drawn is what the fit holds."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import combinations
@@ -42,11 +41,6 @@ def with_history(**columns: list[float]) -> MLPClassifier:
 
 
 # --- all displays --------------------------------------------------------------------------------
-
-
-def test_matplotlib_is_imported_only_to_draw() -> None:
-    code = "import sys, pymlp, pymlp.plotting; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def test_an_interrupt_between_epochs_keeps_the_model(
         n_iter_no_change=np.inf,
         early_stopping=early_stopping,
     )
-    with signal_after(0.5), pytest.warns(UserWarning, match=INTERRUPTED):
+    with signal_after(0.25), pytest.warns(UserWarning, match=INTERRUPTED):
         model.fit(X, LABELS)
     assert 0 < model.n_iter_ < 300_000
     assert len(model.loss_curve_) == len(model.history_["loss"]) == model.n_iter_
@@ -91,7 +91,7 @@ def test_an_interrupt_within_an_epoch_keeps_the_model(n_threads: int) -> None:
 
     class InterruptSoon(Callback):
         def on_epoch_begin(self, estimator: Any) -> None:
-            signals.enter_context(signal_after(0.5))
+            signals.enter_context(signal_after(0.25))
 
     many = np.tile(X.astype(np.float32), (1000, 8))
     clf = MLPClassifier((1000, 1000), batch_size=50, max_iter=1, n_threads=n_threads)
@@ -109,7 +109,7 @@ def test_a_signal_whose_handler_raises_ends_a_fit_as_ctrl_c_does() -> None:
     clf = MLPClassifier((20,), max_iter=300_000, n_iter_no_change=np.inf)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with signal_after(0.5, signal.SIGTERM), pytest.warns(UserWarning, match=INTERRUPTED):
+        with signal_after(0.25, signal.SIGTERM), pytest.warns(UserWarning, match=INTERRUPTED):
             clf.fit(X, LABELS)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -126,7 +126,7 @@ def test_another_exception_of_a_handler_leaves_the_estimator_as_it_was() -> None
     clf = MLPClassifier((20,), max_iter=300_000, n_iter_no_change=np.inf)
     before = signal.signal(signal.SIGTERM, handler)
     try:
-        with signal_after(0.5, signal.SIGTERM), pytest.raises(ShutdownError):
+        with signal_after(0.25, signal.SIGTERM), pytest.raises(ShutdownError):
             clf.fit(X, LABELS)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -142,7 +142,7 @@ def test_an_interrupt_ends_a_prediction(precision: str) -> None:
         warnings.simplefilter("ignore")
         reg.fit(X, LABELS)
     begun = time.perf_counter()
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         reg.predict(many)

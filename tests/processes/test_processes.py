@@ -78,7 +78,7 @@ def output_of(source: str) -> str:
 
 
 FORKS = """
-import os, threading, zlib
+import ctypes, os, sys, threading, zlib
 import numpy as np
 from pymlp import MLPClassifier
 
@@ -103,6 +103,22 @@ def in_child(work):
         text = answer.read()
     assert os.waitpid(child, 0)[1] == 0
     return int(text)
+
+def other_team():
+    # another library's, of which a child waits for no thread, but has a team of its own
+    gomp = ctypes.CDLL("libgomp.so.1")  # which it shares
+    member = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: None)
+    gomp.GOMP_parallel(member, None, 2, 0)
+    same = in_child(lambda: bits(fit())) == bits(fit())
+    return 10 * same + in_child(threads_of_a_fit)
+
+def threads_of_a_fit():
+    before = len(os.listdir("/proc/self/task"))
+    fit()
+    return len(os.listdir("/proc/self/task")) - before
+
+if sys.platform == "linux" and "torch" not in sys.modules:  # it needs libgomp and /proc
+    assert in_child(other_team) == 11
 
 before = in_child(lambda: bits(fit()))
 model = fit()
@@ -132,31 +148,8 @@ print(len(found), len(set(found)))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_fork_before_after_and_during_a_fit() -> None:
+    """Also after another library has used a team."""
     assert output_of(FORKS) == "10 1\n"
-
-
-OTHER_TEAM = (
-    FORKS[: FORKS.index("before =")]
-    + """
-import ctypes
-gomp = ctypes.CDLL("libgomp.so.1")  # as another library would that shares it
-member = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: None)
-gomp.GOMP_parallel(member, None, 2, 0)
-
-def threads_of_a_fit():
-    before = len(os.listdir("/proc/self/task"))
-    fit()
-    return len(os.listdir("/proc/self/task")) - before
-
-print(in_child(lambda: bits(fit())) == bits(fit()), in_child(threads_of_a_fit))
-"""
-)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs libgomp and /proc")
-def test_fork_after_another_library_used_a_team() -> None:
-    """Nobody waits for its threads, and the child has a team of its own."""
-    assert output_of(OTHER_TEAM) == "True 1\n"
 
 
 # Each uses threads of its own, of OpenMP or of BLAS: of which library there may be several.
@@ -216,7 +209,7 @@ def test_imported_in_every_order(libraries: tuple[str, ...]) -> None:
 @pytest.mark.long
 def test_torch_and_pymlp_in_forked_children() -> None:
     pytest.importorskip("torch")
-    in_children = FORKS.replace("import os,", "import torch, os,").replace(
+    in_children = FORKS.replace("import ctypes,", "import torch, ctypes,").replace(
         "    return MLP", "    torch.ones(300, 300) @ torch.ones(300, 300)\n    return MLP"
     )
     assert output_of(in_children) == "10 1\n"

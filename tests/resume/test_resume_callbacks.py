@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
 import pickle
 from collections import defaultdict, deque, namedtuple
 from collections.abc import Callable
@@ -26,11 +25,6 @@ from pymlp.schedules import Schedule
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.RandomState(0)
 X, LABELS = RNG.randn(60, 4), RNG.randint(2, size=60)
-
-
-@pytest.fixture(autouse=True)
-def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 class CrashError(Exception):

@@ -41,11 +41,6 @@ OF_ENSEMBLE: dict[str, Any] = {"n_estimators": N_MEMBERS, "random_state": 0, "bo
 MEMBER: dict[str, Any] = {"hidden_layer_sizes": (8,), "max_iter": N_EPOCHS, "dropout": 0.1}
 
 
-@pytest.fixture(autouse=True)
-def _without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 class CrashError(Exception):
     """What ends the process, in these tests without ending it."""
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
-from test_same_bits import EVERY_DTYPE, LABELS, ROWS, SIGNAL, WEIGHT, X, assert_same_bits
+from test_same_bits import EVERY_DTYPE, LABELS, ROWS, SIGNAL, TEAMS, WEIGHT, X, assert_same_bits
 
 import pymlp
 
@@ -74,11 +74,12 @@ def assert_same(actual: Any, desired: Any, rows: Any) -> None:
 
 @EVERY_CASE
 @EVERY_DTYPE
-def test_any_number_of_threads(dtype: type, case: str) -> None:
+@TEAMS
+def test_any_number_of_threads(teams: list[int | None], dtype: type, case: str) -> None:
     rows = THIN.astype(dtype)
     alone = train(case, rows, n_threads=1)
     assert np.isfinite(alone.history_["loss"]).all()
-    for n_threads in (2, 3, 4):
+    for n_threads in teams:
         assert_same(train(case, rows, n_threads=n_threads), alone, rows)
 
 

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 import pymlp
 
-EPOCHS = 20
+EPOCHS = 12
 ROWS = 230  # 32 leaves a tail of 6, 50 one of 30, 7 one of 6
 
 

@@ -32,8 +32,8 @@ ESTIMATORS = [
 ] + [
     MLPEnsembleClassifier(MLPClassifier(max_iter=30, **SOLVERS[0]), n_estimators=2),
     MLPEnsembleRegressor(MLPRegressor(max_iter=30, **SOLVERS[0]), n_estimators=2),
-    TabularClassifier(n_estimators=2, max_iter=30),
-    TabularRegressor(n_estimators=2, max_iter=30),
+    TabularClassifier(16, n_estimators=2, max_iter=30),
+    TabularRegressor(16, n_estimators=2, max_iter=30),
 ]
 
 # few epochs; lbfgs on data that are not scaled

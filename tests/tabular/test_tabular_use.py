@@ -190,7 +190,7 @@ def test_fits_side_by_side() -> None:
 def test_ctrl_c_keeps_what_is_trained(action: Any) -> None:
     """Also where the warning of it is made an error."""
     reg = TabularRegressor(max_iter=10**6, n_estimators=2, random_state=0, n_threads=2)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     said = pytest.warns if action == "always" else pytest.raises
     with said(UserWarning, match="interrupted by user"), warnings.catch_warnings():
