@@ -180,6 +180,15 @@ def test_classes(y: Any, tmp_path: Path) -> None:
     assert_exported(clf, tmp_path / "m.onnx", X, NEW, NEW[:1], unknown_levels())
 
 
+@pytest.mark.parametrize("column", [3.0, "x"])
+def test_a_constant_column(column: Any, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"a": [column] * len(LABELS)})
+    clf = TabularClassifier(**QUICK).fit(rows, LABELS > 0)
+    pymlp.onnx.export(clf, tmp_path / "m.onnx")
+    found = fed(tmp_path / "m.onnx", rows)["probabilities"]
+    np.testing.assert_allclose(found, clf.predict_proba(rows), rtol=1e-5)
+
+
 QUANTILES = {"loss": "pinball", "quantile": [0.1, 0.5, 0.9]}
 BOTH = np.c_[1e4 + 500 * LEARNED, LEARNED]
 TARGETS: dict[str, Any] = {

@@ -223,6 +223,27 @@ def test_columns_that_tell_nothing_are_dropped() -> None:
     assert np.array_equal(encoder.transform(X.assign(b="new", c=5, d=None)), encoder.transform(X))
 
 
+@pytest.mark.parametrize(
+    ("value", "other", "name", "features"),
+    [
+        (3, 4, "a_missing", [0, 0, 1]),
+        ("x", "y", "a=x", [1, 0, 0]),
+        (*pd.to_datetime(["2020-01-01", "2021-01-01"], utc=True), "a_days_missing", [0, 0, 1]),
+        (*pd.to_timedelta([3, 4], "h"), "a_missing", [0, 0, 1]),
+    ],
+)
+def test_one_of_constant_columns_stays(
+    value: Any, other: Any, name: str, features: list[int]
+) -> None:
+    """What a network can be fitted to, which learns what is true whatever X is."""
+    X = pd.DataFrame({"empty": None, "a": [value, value], "b": 1})
+    encoder = TableEncoder().fit(X)
+    assert [column.dropped for column in encoder.columns_] == ["empty", None, "constant"]
+    assert encoder.get_feature_names_out().tolist() == [name]
+    for a, expected in zip((value, other, None), features, strict=True):
+        assert encoder.transform(X.assign(a=a)).tolist() == [[expected]] * 2
+
+
 def test_dates_are_told_by_the_clocks_of_fit() -> None:
     X = pd.DataFrame({"t": pd.to_datetime(TIMES).tz_localize("Europe/Berlin")})
     encoder = TableEncoder().fit(X)

@@ -8,6 +8,7 @@ import signal
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pymlp import TabularClassifier, TabularRegressor
+from pymlp import TabularClassifier, TabularRegressor, load
 from pymlp.callbacks import Callback, EarlyStopping
 from pymlp.schedules import LogCosine
 
@@ -89,6 +90,16 @@ def test_targets_at_the_ends_of_float64(scale: float) -> None:
     np.testing.assert_allclose(scaled / scale, plain, rtol=0.02, atol=0.02)
     far = TabularRegressor(**params).fit(X, np.where(Y > 0, 1.7e308, -1.7e308)).predict(X)
     assert ((far > 0) == (Y > 0)).mean() > 0.9
+
+
+@pytest.mark.parametrize("table", [np.ones((N, 2)), pd.DataFrame({"a": ["x"] * N, "b": 1})])
+def test_constant_columns_leave_the_mean(table: Any, tmp_path: Path) -> None:
+    clf = TabularClassifier(n_estimators=2, random_state=0).fit(table, np.arange(N) % 4 == 0)
+    np.testing.assert_allclose(clf.predict_proba(table), [[0.75, 0.25]] * N, atol=0.05)
+    reg = TabularRegressor(n_estimators=2, random_state=0).fit(table, 1e6 + 1e3 * Y)
+    np.testing.assert_allclose(reg.predict(table), 1e6 + 1e3 * Y.mean(), atol=200)
+    reg.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict(table), reg.predict(table))
 
 
 def test_constant_targets_are_met() -> None:

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._data.label_arrays import distinct
 from .._system.arrays import Array
 from ._categories import LevelMeans, Levels, Targets, fit_levels, fit_means, level_source
-from ._numbers import Recipe, number_source
-from ._reading import DAY, KINDS, Column
+from ._numbers import NONE, Recipe, number_source
+from ._reading import DAY, KINDS, Column, read
 from ._sources import Source, source_from_data
+from ._tables import columns
 
 HOUR = DAY // 24
 MONDAY = 3  # days from one to the first of 1970, a Thursday
@@ -170,7 +172,7 @@ class EncodedColumn(NamedTuple):
         n_values = sum(len(source.values) for source in self.sources)
         if n_pieces:
             parts.append(f"curve of {_counted(n_pieces, 'piece')}")
-        elif not parts:
+        elif not parts and any(source.scale for source in self.sources):
             parts.append("line")
         if n_values and not isinstance(self.reading, Levels):
             parts.append(_counted(n_values, "value"))
@@ -235,6 +237,32 @@ def fit_column(
         return EncodedColumn(column.name, column.kind, None, [], "constant"), []
     reading, sources, raw = found
     return EncodedColumn(column.name, column.kind, reading, sources, None), raw
+
+
+def with_an_input(
+    dropped: list[EncodedColumn], X: Any, mask: Array
+) -> tuple[list[EncodedColumn], list[Array]]:
+    """Keep the first of the columns that is not empty: a network needs an input."""
+    for k, (name, values) in enumerate(columns(X)):
+        if dropped[k].dropped == "constant":
+            kept, raw = _fit_constant(read(name, values, as_category=bool(mask[k])))
+            return [*dropped[:k], kept, *dropped[k + 1 :]], raw
+    raise ValueError(
+        f"X must have a column with values: all {len(dropped)} are empty, with n_samples = "
+        f"{len(X)}."
+    )
+
+
+def _fit_constant(column: Column) -> tuple[EncodedColumn, list[Array]]:
+    """Its feature is 1 where a number or a date is missing, or a category is what it was in fit."""
+    reading: Reading = Numbers(column.kind)
+    source = Source(0.0, 0.0, 0.0, NONE, NONE, True)
+    if column.kind == "category":
+        reading = Levels(distinct(column.known)[:1], False)
+        source = level_source(reading, False)
+    elif column.kind == "date":
+        reading = Dates(int(column.known[0]), PARTS[:1], column.zone)
+    return EncodedColumn(column.name, column.kind, reading, [source], None), reading.raw(column)
 
 
 def _fit_dates(column: Column, recipe: Recipe) -> Found | None:

@@ -17,7 +17,7 @@ from .._system.arrays import Array, unwatched
 from .._system.params import check_params, one_of
 from .._system.random_states import undrawn
 from ._categories import LevelMeans, Levels, Targets
-from ._columns import EncodedColumn, Numbers, column_from_data, fit_column
+from ._columns import EncodedColumn, Numbers, column_from_data, fit_column, with_an_input
 from ._numbers import Recipe
 from ._reading import read
 from ._sources import Source
@@ -40,7 +40,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     have a feature of their own. Categories have a feature a level, two levels a single one of -1
     and 1, many levels the mean of y (cross-fitted, `sklearn.preprocessing.TargetEncoder`). Dates
     are numbers: days, year, month, weekday and hour; so are durations, in seconds. Where the
-    training rows had missing ones, a feature tells of them. Columns that tell nothing are dropped.
+    training rows had missing ones, a feature tells of them. Columns that tell nothing are dropped,
+    but for one if all do.
 
     Strings, objects and booleans of frames are categories; objects are what they hold. A row's
     features do not depend on other rows. A level that is new in `transform` is none of the known,
@@ -274,10 +275,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 found.append(encoded_column)
                 raw += numbers
             if all(column.dropped for column in found):
-                raise ValueError(
-                    f"X must have a column that tells something: all {len(found)} are constant or "
-                    f"empty, with n_samples = {len(X)}."
-                )
+                found, raw = with_an_input(found, X, mask)
         validate_data(self, X, reset=True, skip_check_array=True)
         self._set_columns(found)
         if self._is_plain(X):
