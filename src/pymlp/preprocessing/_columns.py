@@ -192,6 +192,34 @@ class EncodedColumn(NamedTuple):
         return data
 
 
+class Raw:
+    """Numbers of sources side by side, as they come: collected first they would be there twice.
+
+    Parameters
+    ----------
+    n_samples : int
+    n_sources : int
+        How many are expected; there may be others.
+    """
+
+    def __init__(self, n_samples: int, n_sources: int) -> None:
+        self._numbers: Array = np.empty((n_samples, n_sources))
+        self._n = 0
+
+    def add(self, numbers: list[Array]) -> None:
+        """Add those of some sources, each (n_samples,)."""
+        n_samples, room = self._numbers.shape
+        if self._n + len(numbers) > room:
+            self._numbers = np.hstack([self._numbers, np.empty((n_samples, len(numbers)))])
+        for of_source in numbers:
+            self._numbers[:, self._n] = of_source
+            self._n += 1
+
+    def added(self) -> Array:
+        """All of them: (n_samples, n_sources)."""
+        return self._numbers[:, : self._n]
+
+
 def column_from_data(name: Any, data: dict[str, Any]) -> EncodedColumn:
     """Read what `EncodedColumn.to_data` has told, which may be anybody's."""
     if data["kind"] not in KINDS or not isinstance(data["dropped"], str | None):

@@ -17,7 +17,7 @@ from .._system.arrays import Array, unwatched
 from .._system.params import check_params, one_of
 from .._system.random_states import undrawn
 from ._categories import LevelMeans, Levels, Targets
-from ._columns import EncodedColumn, Numbers, column_from_data, fit_column, with_an_input
+from ._columns import EncodedColumn, Numbers, Raw, column_from_data, fit_column, with_an_input
 from ._numbers import Recipe
 from ._reading import read
 from ._sources import Source
@@ -268,19 +268,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         with undrawn(self.random_state):
             recipe, means = self._planned(len(X), targets, is_classes)
             found: list[EncodedColumn] = []
-            raw: list[Array] = []
+            raw = Raw(len(X), X.shape[1])
+            as_it_is = is_plain(X) and not mask.any()
             for (name, values), as_category in zip(columns(X), mask, strict=True):
                 column = read(name, values, as_category=bool(as_category))
                 encoded_column, numbers = fit_column(column, recipe, self.max_levels, means)
                 found.append(encoded_column)
-                raw += numbers
+                raw.add([] if as_it_is else numbers)
             if all(column.dropped for column in found):
-                found, raw = with_an_input(found, X, mask)
+                found, numbers = with_an_input(found, X, mask)
+                raw.add(numbers)
         validate_data(self, X, reset=True, skip_check_array=True)
         self._set_columns(found)
-        if self._is_plain(X):
-            return self._plain_numbers(X)
-        return np.stack(raw, axis=1, out=np.empty((len(X), len(raw))))
+        return self._plain_numbers(X) if as_it_is else raw.added()
 
     def _planned(
         self, n_samples: int, targets: Array | None, is_classes: bool
@@ -304,23 +304,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self._numbers(table_as_fitted(X, self))
 
     def _numbers(self, X: Any) -> Array:
-        if self._is_plain(X):
+        if is_plain(X) and all(isinstance(c.reading, Numbers | None) for c in self.columns_):
             return self._plain_numbers(X)
-        raw: Array = np.empty((len(X), len(self.sources_)))
-        k = 0
+        raw = Raw(len(X), len(self.sources_))
         for known, (_, values) in zip(self.columns_, columns(X), strict=True):
             if known.reading is None:
                 continue
             zone = getattr(known.reading, "zone", None)
             is_category = isinstance(known.reading, Levels | LevelMeans)
             column = read(known.name, values, as_category=is_category, zone=zone)
-            for numbers in known.reading.raw(column):
-                raw[:, k] = numbers
-                k += 1
-        return raw
-
-    def _is_plain(self, X: Any) -> bool:
-        return is_plain(X) and all(isinstance(c.reading, Numbers | None) for c in self.columns_)
+            raw.add(known.reading.raw(column))
+        return raw.added()
 
     def _plain_numbers(self, X: Array) -> Array:
         used = [k for k, column in enumerate(self.columns_) if column.reading is not None]

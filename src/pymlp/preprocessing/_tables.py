@@ -75,4 +75,4 @@ def categorical_mask(X: Any, categorical_features: Any) -> Array:
 
 def is_plain(X: Any) -> bool:
     """Tell whether it is an array of numbers of at most 64 bits."""
-    return isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and X.dtype.itemsize <= 8
+    return isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and X.dtype.itemsize <= 8
