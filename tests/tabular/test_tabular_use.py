@@ -189,6 +189,17 @@ def test_scikit_learns_tools() -> None:
     assert "TabularClassifier" in fitted._repr_html_()
 
 
+@pytest.mark.parametrize(("n", "batch_size", "max_iter"), [(9_999, 32, 32), (10_000, 64, 64)])
+def test_what_many_rows_are_given(n: int, batch_size: int, max_iter: int) -> None:
+    column = np.linspace(0, 1, n)[:, None]
+    own: dict[str, Any] = {"hidden_layer_sizes": (2,), "n_estimators": 1, "random_state": 0}
+    y = column.ravel()
+    (member,) = TabularRegressor(**own).fit(column, y).estimators_
+    assert (member.batch_size, member.max_iter) == (batch_size, max_iter)
+    (member,) = TabularRegressor(**own, batch_size=50, max_iter=2).fit(column, y).estimators_
+    assert (member.batch_size, member.max_iter) == (50, 2)
+
+
 def test_fits_side_by_side() -> None:
     expected = TabularRegressor(**SMALL).fit(FRAME, Y).predict(FRAME)
     with ThreadPoolExecutor(3) as pool:

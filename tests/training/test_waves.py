@@ -83,3 +83,13 @@ def test_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert reg.n_iter_ < 62
     said = capsys.readouterr().out
     assert "did not improve more than tol=0.000000 while the learning rate fell. Stopping." in said
+
+
+@pytest.mark.parametrize(
+    ("n_epochs", "waves"), [(1, 1), (3, 1), (12, 3), (32, 4), (64, 5), (1000, 9)]
+)
+def test_as_many_waves_as_fit(n_epochs: int, waves: int) -> None:
+    """The first takes some two epochs."""
+    by_number, by_epochs = LogCosine(waves), LogCosine()
+    for epoch in range(n_epochs):
+        assert by_epochs(epoch, n_epochs) == by_number(epoch, n_epochs)
