@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
 #include <random>
 
 #include "kernels/dispatch.hpp"
@@ -121,6 +122,61 @@ void check_products(const ProductTable<Operand>& k, Index lanes, Index row_tile,
     }
 }
 
+// Entries of raw rows, heights (of any width), and a step with the gradient by them.
+template <class T>
+void check_table(const KernelTable<T>& k, Shapes& any, bool behind) {
+    const Index n_ramps = any.between(1, 40), n_values = any.between(1, 20), batch = any.between(1, 40);
+    Guarded<double> edges(n_ramps + 1, behind), slopes(n_ramps, behind), values(n_values, behind);
+    std::iota(edges.data(), edges.data() + n_ramps + 1, 0.0);
+    std::fill_n(slopes.data(), n_ramps, 1.0);
+    std::iota(values.data(), values.data() + n_values, 0.0);
+    SourceArgs sources[2] = {{0, 0, 1, edges.data(), slopes.data(), n_ramps, nullptr, 0, true},
+                             {0, 0, 0, nullptr, nullptr, 0, values.data(), n_values, false}};
+    const Index n_in = sources[0].n_features() + sources[1].n_features();
+    const Index n_entries = sources[0].n_entries() + sources[1].n_entries();
+    Guarded<double> row(2, behind);
+    Guarded<std::int32_t> at(batch * n_entries, behind);
+    Guarded<T> entries(batch * n_entries, behind);
+    Guarded<Index> starts(batch + 1, behind);
+    for (Index b = 0; b < batch; ++b) {
+        row.data()[0] = static_cast<double>(any.between(-9, static_cast<int>(n_ramps) + 9)) / 2;
+        row.data()[1] = static_cast<double>(any.between(-1, static_cast<int>(n_values)));
+        k.compress(sources, 2, row.data(), at.data() + b * n_entries, entries.data() + b * n_entries);
+        starts.data()[b + 1] = (b + 1) * n_entries;
+    }
+    const Curve curve{1, 1 + n_ramps};
+    const Curves curves{&curve, 1};
+    const Index odd = any.between(1, 70);
+    Guarded<T> rows(n_in * odd, behind), raised(n_in * odd, behind);
+    k.heights(curves, n_in, odd, rows.data(), raised.data());
+
+    const Index vectors = any.between(1, 2), width = vectors * k.lanes;
+    const Compressed<T> table{starts.data(), at.data(), entries.data()};
+    Guarded<T> dz(batch * width, behind), gradient(n_in * width, behind), weights(n_in * width, behind);
+    Guarded<T> first(n_in * width, behind), second(n_in * width, behind), heights(n_in * width, behind);
+    GradientArgs<T> product{};
+    product.last_row = n_in;
+    product.batch = batch;
+    product.dz = dz.data();
+    product.lddz = width;
+    product.vectors = vectors;
+    product.gradient = gradient.data();
+    product.table = &table;
+    product.curves = curves;
+    OptimizerStep<T> step;
+    step.solver = Solver::adamw;
+    step.epsilon = T(1e-8);
+    UpdateArgs<T> updated{};
+    updated.last_row = n_in;
+    updated.vectors = vectors;
+    updated.weights = weights.data();
+    updated.first_moment = first.data();
+    updated.second_moment = second.data();
+    updated.curves = curves;
+    updated.heights = heights.data();
+    k.update(product, updated, step);
+}
+
 void check_pairs(const Bf16Table& k, Index lanes, Shapes& any, bool behind) {
     const Index rows = any.between(1, 70), columns = any.between(1, 70), padded = round_up(columns, lanes);
     const Index ldx = padded + any.between(0, 9);
@@ -147,6 +203,8 @@ int main() {
             check_products<Bf16Pair>(pairs, single.lanes, single.row_tile, any, behind);
             check_products<float>(single, single.lanes, single.row_tile, any, behind);
             check_products<double>(wide, wide.lanes, wide.row_tile, any, behind);
+            check_table<float>(single, any, behind);
+            check_table<double>(wide, any, behind);
             check_pairs(pairs, single.lanes, any, behind);
         }
         std::printf("%s: within bounds\n", isa.c_str());
