@@ -25,6 +25,7 @@ PAGES = [README, DOCS / "index.md", *sorted((DOCS / "how-to").glob("*.md"))]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SHOWN = re.compile(r"^print\(.*\)  # ([\d\[].*)$", re.MULTILINE)  # what a line prints
 EXTRAS = {  # code: what it needs beside pymlp
+    "pymlp.dask": "dask",
     "pymlp.onnx": "onnx",
     "pymlp.plotting": "plot",
     "resume=": "files",
@@ -48,6 +49,7 @@ MODULES = [
     "pymlp.callbacks._files",
     "pymlp.callbacks._logs",
     "pymlp.callbacks._learning_rate",
+    "pymlp.dask._predict",
     "pymlp.datasets",
     "pymlp.onnx",
     "pymlp.preprocessing._encoder",
