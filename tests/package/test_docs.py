@@ -49,6 +49,7 @@ MODULES = [
     "pymlp.callbacks._files",
     "pymlp.callbacks._logs",
     "pymlp.callbacks._learning_rate",
+    "pymlp._data.streamed",
     "pymlp.dask._ensembles",
     "pymlp.dask._predict",
     "pymlp.datasets",

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._data.checks import arithmetic_type, checked_weight, naming, validated
 from .._data.samples import Given
+from .._data.spool import within_reach
 from .._system.arrays import Array, unwatched
 from .._system.elsewhere import elsewhere
 from .._system.memory import check_memory
@@ -70,7 +71,8 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     def _validate_params(self) -> None:
         check_params(self)
 
-    _side_by_side = staticmethod(fit_side_by_side)  # what runs the members' fits
+    def _side_by_side(self, fits: Sequence[Callable[[], Any]], **teams: int) -> Any:
+        return fit_side_by_side(fits, **teams)
 
     @abstractmethod
     def _template(self) -> BaseMLP:
@@ -104,9 +106,10 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Streamed} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless the
-            members' `precision` says otherwise. No member copies it.
+            members' `precision` says otherwise. No member copies it. Collections of Dask, zarr and
+            others are taken as `MLPClassifier.fit` takes them.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             Labels or targets, as the members take them.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -137,7 +140,9 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             What members warn of, once for all, with the number of members.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val)
+        types = partial(self._template()._arithmetic_types, is_first=True)
+        with within_reach(Given(X, y, sample_weight), given_val, types) as reached:
+            return self._fit(*reached)
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -287,9 +292,8 @@ def fit_member(
     def only_this(
         fits: Sequence[Callable[[], Any]], *, n_workers: int, n_threads: int
     ) -> tuple[list[Fitted], bool]:
-        fitted, interrupted = fit_side_by_side(
-            fits[k : k + 1], n_workers=1, n_threads=n_workers * n_threads
-        )
+        teams = {"n_workers": 1, "n_threads": n_workers * n_threads}
+        fitted, interrupted = fit_side_by_side(fits[k : k + 1], **teams)
         warned.extend(w for f in fitted for w in f.warned)
         return [f._replace(warned=[]) for f in fitted], interrupted
 
