@@ -15,7 +15,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import Client, LocalCluster, get_client
+from distributed import Client, LocalCluster, get_client, wait
 from sklearn.exceptions import ConvergenceWarning
 
 import pymlp.dask as on_dask
@@ -140,6 +140,8 @@ def test_errors_leave_the_ensemble_as_it_was() -> None:
         on_dask.fit(MLPClassifier(), X, LABELS)
     with pytest.raises(ValueError, match=r"must be a distributed\.Client or None. Got 'tcp"):
         on_dask.fit(est, X, LABELS, client="tcp://1.2.3.4:8786")
+    with pytest.raises(TypeError, match="a Streamed one is for a local fit"):
+        on_dask.fit(est, on_dask.Streamed(X, buffer_rows=10), LABELS)
     assert vars(est) == before
 
 
@@ -155,6 +157,35 @@ def test_asynchronous_clients_are_refused(cluster: LocalCluster) -> None:
 
     with pytest.raises(ValueError, match="must not be an asynchronous client"):
         asyncio.run(fitted())
+
+
+@pytest.mark.parametrize("n_complete", [0, 2])
+def test_ctrl_c_keeps_the_members_that_were_complete(
+    client: Client, monkeypatch: pytest.MonkeyPatch, n_complete: int
+) -> None:
+    gather, calls = Client.gather, []
+
+    def interrupted(self: Client, futures: Any, *args: Any, **kwargs: Any) -> Any:
+        calls.append(futures)
+        if len(calls) > 1:
+            return gather(self, futures, *args, **kwargs)
+        wait(futures[:n_complete]) if n_complete else None
+        self.cancel(futures[n_complete:])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "gather", interrupted)
+    est = copy.deepcopy(CLF)
+    if n_complete == 0:
+        with pytest.raises(KeyboardInterrupt):
+            on_dask.fit(est, X, LABELS)
+        assert not hasattr(est, "estimators_")
+        return
+    with pytest.warns(UserWarning, match="interrupted by user: 2 of 3 members are kept"):
+        on_dask.fit(est, X, LABELS)
+    local = copy.deepcopy(CLF).fit(X, LABELS)
+    assert len(est.estimators_) == n_complete
+    for found, expected in zip(est.estimators_, local.estimators_[:2], strict=True):
+        assert np.array_equal(found.coefs_[0], expected.coefs_[0])
 
 
 def test_amid_a_task(client: Client) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -375,6 +376,27 @@ def test_rows_sorted_by_label_are_learned() -> None:
     assert shuffled > 0.93
     assert many > shuffled - 0.02
     assert one < shuffled - 0.1
+
+
+def test_ctrl_c_amid_a_stream() -> None:
+    """The steps that were done are the model's, as in any fit."""
+    reads: Counter[int] = Counter()
+
+    def load(block: Any, block_id: Any = None) -> Any:
+        reads[block_id[0]] += 1
+        if sum(reads.values()) == 25:
+            raise KeyboardInterrupt
+        return block
+
+    parts = da.from_array(X, chunks=(30, 6)).map_blocks(load, dtype=X.dtype, meta=X[:0])
+    clf = new(n_iter_no_change=99)
+    with (
+        dask.config.set(scheduler="synchronous"),
+        pytest.warns(UserWarning, match="interrupted by user"),
+    ):
+        clf.fit(Streamed(parts, buffer_rows=100), LABELS)
+    assert clf.n_iter_ == len(clf.loss_curve_) == 2
+    assert clf.predict(X).shape == (300,)
 
 
 def test_streams_of_arrays_in_memory_or_mapped(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dask.delayed import delayed
 from distributed import Client, Future
 
 from .._data.samples import Given
+from .._data.streamed import Streamed
 from .._estimators.ensemble_base import Ensemble, adopt_members, fit_member, to_be_sent
 from .._estimators.inputs import given_validation_set
 from ._client import client_of_fit
@@ -55,7 +56,7 @@ def fit(
     Raises
     ------
     TypeError
-        If it is no ensemble.
+        If it is no ensemble, or X is `Streamed`.
     ValueError
         If there is no client, or it is an asynchronous one, or as ``fit`` raises it. The ensemble
         is then as it was.
@@ -92,6 +93,8 @@ def fit(
             "pymlp.dask.fit trains ensembles, a member a task, such as MLPEnsembleClassifier or "
             f"TabularRegressor. Got {ensemble!r}."
         )
+    if isinstance(X, Streamed):
+        raise TypeError("X must be a collection or an array: a Streamed one is for a local fit.")
     given = (X, y, sample_weight)
     given_val = given_validation_set(X_val, y_val, sample_weight_val)
     sent = to_be_sent(ensemble)
