@@ -252,11 +252,11 @@ def _of_frame(estimator: Any, X: Any, method: str) -> Any:
     elif method == "transform":
         names = pd.Index(estimator.get_feature_names_out())
     framed = partial(_framed, method=method, names=names)
-    meta = framed(no_rows, model=estimator)
-    return X.map_partitions(framed, model=as_task(estimator), meta=meta, token=method)
+    meta = framed(no_rows, estimator)
+    return X.map_partitions(framed, as_task(estimator), meta=meta, token=method)
 
 
-def _framed(rows: Any, *, model: Any, method: str, names: Any) -> Any:
+def _framed(rows: Any, model: Any, *, method: str, names: Any) -> Any:
     """Answers as a series or frame with the index of the rows."""
     found = answer(model, method, rows)
     if found.ndim == 1:
