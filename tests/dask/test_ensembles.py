@@ -6,6 +6,8 @@ import asyncio
 import copy
 import os
 import signal
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -211,3 +213,25 @@ def test_a_worker_killed_amid_a_member(client: Client, tmp_path: Path) -> None:
     assert killed.exists()
     same(found, est.fit(X, LABELS))
     assert get_client() is client
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_workers_killed_at_random_moments() -> None:
+    """Ten fits, in each of which a worker is killed: the same bits, and none takes a minute."""
+    est = clone_with(CLF, n_estimators=6, estimator__max_iter=150, estimator__tol=0)
+    est.set_params(estimator__hidden_layer_sizes=(50,), estimator__n_iter_no_change=999)
+    rows, y = np.tile(X, (20, 1)), np.tile(LABELS, 20)
+    local, seconds = copy.deepcopy(est).fit(rows, y), 0.0
+    for k in range(11):
+        with Client(n_workers=2, dashboard_address=None) as client:
+            client.run(__import__, "pymlp.dask")
+            (worker, _) = client.cluster.workers.values()
+            killer = threading.Timer(RNG.uniform(0, seconds), os.kill, [worker.pid, signal.SIGKILL])
+            if k > 0:  # the first fit tells how long one takes
+                killer.start()
+            start = time.monotonic()
+            same(on_dask.fit(copy.deepcopy(est), parts(rows, 300), y), local)
+            killer.cancel()
+            seconds = seconds or time.monotonic() - start
+            assert time.monotonic() - start < 60

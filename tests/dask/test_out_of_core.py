@@ -362,7 +362,7 @@ def test_rows_sorted_by_label_are_learned() -> None:
     digits, y = load_digits(return_X_y=True)
     order = np.argsort(y, kind="stable")
     digits, y = digits[order] / 16, y[order]
-    clf = MLPClassifier((30,), learning_rate_init=0.01, max_iter=15, n_iter_no_change=99, tol=0)
+    clf = MLPClassifier((30,), learning_rate_init=0.01, max_iter=8, n_iter_no_change=99, tol=0)
     clf.set_params(batch_size=30, random_state=0)
     scores = []
     for chunks in (None, 10, 180):

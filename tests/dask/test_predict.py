@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import subprocess
 import sys
 from typing import Any
 
@@ -313,13 +312,3 @@ def test_on_processes(client: Client) -> None:
     frame = dd.from_pandas(FRAME, npartitions=3, sort=False)
     same(on_dask.predict_proba(clf, frame).compute(), clf.predict_proba(FRAME))
     assert on_dask.score(clf, frame, LABELS) == clf.score(FRAME, LABELS)
-
-
-def test_pymlp_alone_imports_nothing_of_dask() -> None:
-    code = """
-import sys
-import pymlp
-assert not {"dask", "distributed", "zarr"} & sys.modules.keys()
-assert pymlp.dask.predict and "dask" in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -41,8 +41,10 @@ def fit(
         `n_threads`.
     X : dask array or frame, or what ``fit`` takes
         Training data.
-    y, sample_weight : dask array, series or frame, or what ``fit`` takes
-        Labels or targets, and weights. By their order, not their partitions, they belong to X.
+    y : dask array, series or frame, or what ``fit`` takes
+        Labels or targets, which belong to X by their order, not by their partitions.
+    sample_weight : dask array or series, or what ``fit`` takes, default=None
+        Weights.
     X_val, y_val, sample_weight_val : dask collections, or what ``fit`` takes, default=None
         A validation set.
     client : distributed.Client or None, default=None
