@@ -15,6 +15,7 @@ from scipy import sparse
 
 from .._core import ExpandedRows
 from .._data.checks import BLOCK_BYTES
+from .._data.streamed import StreamedRows
 from .._fit.fit import Fit
 
 WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number
@@ -189,18 +190,19 @@ def _code_text(code: CodeType) -> str:
 
 
 def _digest(*arrays: Any) -> str:
-    """Shapes, types and contents of arrays, CSR matrices, expanded rows or None."""
+    """Shapes, types and contents of arrays, CSR matrices, expanded or streamed rows, or None."""
     digest = hashlib.sha256()
     for array in arrays:
-        parts = [array]
-        if sparse.issparse(array):
-            digest.update(repr(array.shape).encode())
-            parts = [array.data, array.indices, array.indptr]
-        elif isinstance(array, ExpandedRows):  # of how it is expanded some rows tell
-            some = array.expansion.expand(array.raw[:MAX_EXPANDED], array.dtype)
-            parts = [array.raw, some]
-        for part in parts:
-            _add(digest, part)
+        for block in array.blocks() if isinstance(array, StreamedRows) else [array]:
+            parts = [block]
+            if sparse.issparse(block):
+                digest.update(repr(block.shape).encode())
+                parts = [block.data, block.indices, block.indptr]
+            elif isinstance(block, ExpandedRows):  # of how it is expanded some rows tell
+                some = block.expansion.expand(block.raw[:MAX_EXPANDED], block.dtype)
+                parts = [block.raw, some]
+            for part in parts:
+                _add(digest, part)
     return digest.hexdigest()
 
 
