@@ -25,7 +25,7 @@ ORDER = (
     ("_fit",),
     ("_resume",),
     ("_estimators",),
-    ("callbacks", "plotting", "onnx"),
+    ("callbacks", "dask", "plotting", "onnx"),
     ("__init__",),
     ("_lecture",),
     ("__main__",),

@@ -1,0 +1,417 @@
+"""The shards of a fit on a cluster, as the fit asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, Self
+from uuid import uuid4
+
+from dask._task_spec import DataNode, Task, TaskRef
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from distributed import Client, KilledWorker, futures_of
+
+from .._estimators.sharded import Sizes, summed
+from .._estimators.shards import Facts, joined, new_shard
+from .._fit.rounds import Ended, Round, State
+from .._fit.sharded import Evaluated
+from .._network.parameters import Parameters
+from .._system.messages import warn
+from . import _rounds as tasks
+from ._client import KilledWorkers, places, results
+from ._collections import NAMES, Parts, parts_of, realigned
+
+VALIDATION = tuple(f"{name}_val" for name in NAMES)
+
+
+class Layers:
+    """A graph in layers, the tasks of some of which have places."""
+
+    def __init__(self) -> None:
+        self._layers: dict[str, MaterializedLayer] = {}
+
+    def add(self, graph: dict[Any, Any], at: dict[Any, str] | None = None) -> None:
+        """Add tasks; `at` are the addresses at which they had better run, by key."""
+        annotations = None
+        if at:
+            annotations = {
+                "workers": lambda key: [at[key]] if key in at else None,
+                "allow_other_workers": True,
+            }
+            without = {key: task for key, task in graph.items() if key not in at}
+            if without:
+                self.add(without)
+                graph = {key: task for key, task in graph.items() if key in at}
+        layer = MaterializedLayer(graph, annotations=annotations)
+        self._layers[f"pymlp-{len(self._layers)}"] = layer
+
+    def graph(self) -> HighLevelGraph:
+        """Make the graph; each layer may depend on those before it."""
+        names = list(self._layers)
+        return HighLevelGraph(self._layers, {name: set(names[:k]) for k, name in enumerate(names)})
+
+
+class DaskShards:
+    """Samples in shards on a cluster, and what they are trained by.
+
+    A context manager, which leaves nothing on the cluster.
+
+    Parameters
+    ----------
+    client : Client
+    estimator : MLPClassifier or MLPRegressor
+        Of one machine, not fitted, by whose parameters the samples are checked.
+    n_shards : int or None
+        None for as many as there are workers.
+    retries : int
+        How often a task that raises is tried again.
+    hashes : bool
+        Is the fit to know its samples again?
+    """
+
+    def __init__(
+        self, client: Client, estimator: Any, n_shards: int | None, *, retries: int, hashes: bool
+    ) -> None:
+        self._client, self._estimator = client, estimator
+        self._retries, self._hashes = retries, hashes
+        self._token = uuid4().hex
+        self._n_rounds = 0
+        self._workers = list(client.nthreads())
+        self._is_chosen = n_shards is not None
+        self.n_shards = n_shards or max(1, len(self._workers))
+        self._places = places(self.n_shards, self._workers, [])
+        self._parts: list[Any] = []  # futures
+        self._parts_val: list[Any] = []
+        self._shards: list[Any] = []
+        self._shards_val: list[Any] = []
+        self._collections: dict[str, Any] = {}
+        self._facts: list[Facts] = []
+        self._sizes: list[int] = []
+        self._lost: set[str] = set()
+        self.facts_val: Facts | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        held = [*self._parts, *self._parts_val, *self._shards, *self._shards_val]
+        for future in held:
+            future.release()
+
+    # --- what is given ---------------------------------------------------------------------------
+
+    def read(self, *collections: Any) -> None:
+        """Look through X, y and weights, once, and leave them checked on the cluster."""
+        self._parts, self._facts = self._read(collections, NAMES)
+        self.facts = summed(self._facts)
+        n_parts = sum(facts.n_rows > 0 for facts in self._facts)
+        if n_parts < self.n_shards:
+            if self._is_chosen:
+                warn(
+                    f"X has {n_parts} partitions with rows for n_shards={self.n_shards}: it is "
+                    "trained in as many shards. More, smaller partitions make more."
+                )
+            self.n_shards = n_parts
+            self._places = places(n_parts, self._workers, [])
+
+    def read_val(self, *collections: Any) -> None:
+        """Look through the validation set."""
+        self._parts_val, facts = self._read(collections, VALIDATION)
+        self._facts_val = facts
+        self.facts_val = summed(facts)
+
+    def identity(self) -> dict[str, str]:
+        """What a checkpoint knows the samples by."""
+        found = {"n_shards_": str(self.n_shards)}
+        several = {"X, y, sample_weight": self._facts}
+        if self.facts_val is not None:
+            several["X_val, y_val, sample_weight_val"] = self._facts_val
+        for names, facts in several.items():
+            found[names] = "; ".join(f"{f.n_rows} {f.digest}" for f in facts if f.n_rows)
+        return found
+
+    def _read(
+        self, collections: Sequence[Any], names: Sequence[str]
+    ) -> tuple[list[Any], list[Facts]]:
+        self._collections |= dict(zip(names, collections, strict=False))
+        parts = parts_of(collections, names)
+        token = uuid4().hex
+        if not parts.are_alike:
+            parts = self._cut_alike(parts, names, token)
+        estimator = f"pymlp-estimator-{token}"
+        at = {}
+        of_one = parts.of_one_part()
+        if self._places:
+            at = {key: self._places[part % self.n_shards] for key, part in of_one.items()}
+        checks, facts = {}, {}
+        for i, keys in enumerate(zip(*parts.keys, strict=True)):
+            check, fact = (f"pymlp-check-{token}", i), (f"pymlp-facts-{token}", i)
+            rows = map(TaskRef, keys)
+            checks[check] = Task(check, tasks.check_part, TaskRef(estimator), self._hashes, *rows)
+            facts[fact] = Task(fact, tasks.facts_of, TaskRef(check))
+            if self._places:
+                at[check] = self._places[i % self.n_shards]
+        layers = Layers()
+        layers.add({estimator: DataNode(estimator, self._estimator)})
+        layers.add(parts.graph, at)
+        layers.add(checks, at)
+        layers.add(facts)
+        futures = self._get(layers, [*checks, *facts])
+        found = self._results(futures[len(checks) :], "reading the partitions")
+        _check_facts(found, names)
+        return futures[: len(checks)], found
+
+    def _cut_alike(self, parts: Parts, names: Sequence[str], token: str) -> Parts:
+        """Cut y and weights by X's rows, where they have other partitions, if they are as many."""
+        layers, counts = Layers(), {}
+        for k, keys in enumerate(parts.keys):
+            for i, key in enumerate(keys):
+                count = (f"pymlp-count-{token}", k, i)
+                counts[count] = Task(count, tasks.n_rows_of, TaskRef(key))
+        layers.add(parts.graph)
+        layers.add(counts)
+        found = iter(self._results(self._get(layers, list(counts)), "counting rows"))
+        lengths = [[next(found) for _ in keys] for keys in parts.keys]
+        totals = [sum(each) for each in lengths]
+        if len(set(totals)) > 1:
+            said = ", ".join(
+                f"{name} has {total} in {len(keys)} partitions"
+                for name, total, keys in zip(names, totals, parts.keys, strict=False)
+            )
+            raise ValueError(f"{' and '.join(names[: len(totals)])} differ in rows: {said}.")
+        return realigned(parts, lengths, token)
+
+    # --- shards ----------------------------------------------------------------------------------
+
+    def place(
+        self, template: Any, dtype: Any, draws: list[dict[str, Any]], fraction: float
+    ) -> Sizes:
+        """Make the shards: partitions with rows in turn, each shard's rows in their order."""
+        layers = Layers()
+        root = self._root(layers, "template", template)
+        shards = self._made(layers, root, dtype, (self._parts, self._facts, self.facts))
+        begun, at = {}, {}
+        for k, (shard, drawn) in enumerate(zip(shards, draws, strict=True)):
+            key = (f"pymlp-shard-{self._token}", k)
+            begun[key] = Task(key, tasks.begin_shard, TaskRef(shard), drawn, fraction)
+            if self._places:
+                at[key] = self._places[k]
+        layers.add(begun, at)
+        sizes = {
+            (f"pymlp-size-{self._token}", k): Task(None, tasks.sizes_of, TaskRef(key))
+            for k, key in enumerate(begun)
+        }
+        sizes = {key: Task(key, task.func, *task.args) for key, task in sizes.items()}
+        layers.add(sizes)
+        shards_val: list[Any] = []
+        if self.facts_val is not None:
+            plain = _without_class_weight(template)
+            root = self._root(layers, "template-val", plain)
+            shards_val = self._made(
+                layers, root, dtype, (self._parts_val, self._facts_val, self.facts_val)
+            )
+        futures = self._get(layers, [*begun, *shards_val, *sizes])
+        self._shards = futures[: self.n_shards]
+        self._shards_val = futures[self.n_shards : len(futures) - self.n_shards]
+        self._parts, self._parts_val = [], []  # the cluster keeps them as long as shards need them
+        found = self._results(futures[len(futures) - self.n_shards :], "making the shards")
+        self._sizes = [n for n, _, _ in found]
+        self._holds_out = fraction > 0
+        return Sizes(*(list(column) for column in zip(*found, strict=True)))
+
+    def _root(self, layers: Layers, name: str, value: Any) -> str:
+        key = f"pymlp-{name}-{self._token}"
+        layers.add({key: DataNode(key, value)})
+        return key
+
+    def _made(
+        self, layers: Layers, root: str, dtype: Any, read: tuple[list[Any], list[Facts], Facts]
+    ) -> list[Any]:
+        """Add tasks that make shards of the parts that have rows; returns their keys."""
+        parts, facts, of_all = read
+        filled = [k for k, each in enumerate(facts) if each.n_rows]
+        n_shards = min(self.n_shards, len(filled))
+        graph: dict[Any, Any] = {}
+        at: dict[Any, str] = {}
+        made = []
+        for k in range(n_shards):
+            own = filled[k::n_shards]
+            refs = [TaskRef(parts[i].key) for i in own]
+            key: Any = (f"{root}-rows", k, 0)
+            keys = [key]
+            if len(own) == 1 or of_all.is_sparse:
+                graph[key] = Task(key, tasks.join_shard, joined, TaskRef(root), dtype, *refs)
+            else:
+                n_rows = sum(facts[i].n_rows for i in own)
+                graph[key] = Task(key, new_shard, TaskRef(root), n_rows, dtype, of_all)
+                for step, ref in enumerate(refs):
+                    before, key = key, (f"{root}-rows", k, step + 1)
+                    graph[key] = Task(key, tasks.fill_shard, TaskRef(before), ref)
+                    keys.append(key)
+            if self._places:
+                at |= dict.fromkeys(keys, self._places[k])
+            made.append(key)
+        layers.add(graph, at)
+        return made
+
+    # --- rounds ----------------------------------------------------------------------------------
+
+    def train(self, state: State, what: Round) -> Ended:
+        """Train on each shard from a state, and return the mean.
+
+        The state comes from the client, and the mean goes there: what the cluster has to remember
+        of a fit does not grow, and of what a lost worker held only its shard is made again.
+        """
+        if what.number == 0:
+            self._renew_places()
+        self._n_rounds += 1
+        label = f"{self._token}-{self._n_rounds}"
+        layers = Layers()
+        root = self._sent(layers, f"pymlp-state-{label}", state)
+        graph, at = {}, {}
+        for k, shard in enumerate(self._shards):
+            key = (f"pymlp-train-{label}", k)
+            graph[key] = Task(
+                key, tasks.train_shard, TaskRef(shard.key), TaskRef(root), what, self._n_sharing()
+            )
+            if self._places:
+                at[key] = self._places[k]
+        layers.add(graph, at)
+        mean = f"pymlp-mean-{label}"
+        layers.add({mean: Task(mean, tasks.take_mean, *map(TaskRef, graph))})
+        (found,) = self._results(self._get(layers, [mean]), f"epoch {what.epoch + 1}")
+        ended: Ended = found[0]
+        where = found[1]
+        if where != self._places:
+            self._tell_of_lost()
+        return ended
+
+    def evaluate(self, kept: list[Parameters]) -> list[Evaluated]:
+        """Measure a network on each shard of the validation set."""
+        shards = self._shards if self._holds_out else self._shards_val
+        self._n_rounds += 1
+        label = f"{self._token}-{self._n_rounds}"
+        layers = Layers()
+        root = self._sent(layers, f"pymlp-network-{label}", kept)
+        graph = {}
+        for k, shard in enumerate(shards):
+            key = (f"pymlp-evaluate-{label}", k)
+            args = TaskRef(shard.key), TaskRef(root), self._n_sharing()
+            graph[key] = Task(key, tasks.evaluate_shard, *args)
+        at = dict(zip(graph, self._places, strict=False))
+        layers.add(graph, at)
+        return self._results(self._get(layers, list(graph)), "the validation")
+
+    def _sent(self, layers: Layers, key: str, value: Any) -> str:
+        """Add a value to a graph, or if it is large send it ahead."""
+        parts = tasks.pieces(value)
+        if len(parts) == 1:
+            layers.add({key: DataNode(key, value)})
+            return key
+        refs = []
+        for k, part in enumerate(parts):
+            of_part = f"{key}-{k}"
+            ahead = Layers()
+            ahead.add({of_part: DataNode(of_part, part)})
+            self._ahead = [*getattr(self, "_ahead", []), *self._get(ahead, [of_part])]
+            refs.append(TaskRef(of_part))
+        layers.add({key: Task(key, tasks.from_pieces, *refs)})
+        return key
+
+    def _n_sharing(self) -> int:
+        """Shards of a worker."""
+        return -(-self.n_shards // max(1, len(self._workers)))
+
+    def _renew_places(self) -> None:
+        """Share the shards out among the workers that there are now."""
+        self._workers = list(self._client.nthreads())
+        self._places = places(self.n_shards, self._workers, self._places)
+
+    def _tell_of_lost(self) -> None:
+        """Warn of a worker that was lost, once."""
+        lost = {*self._places} - {*self._client.nthreads()} - self._lost
+        if lost:
+            self._lost |= lost
+            warn(
+                f"Worker {', '.join(sorted(lost))} was lost amid the fit: what it held has been "
+                "made again, and the result is the same.",
+                RuntimeWarning,
+            )
+            self._renew_places()
+
+    # --- the cluster -----------------------------------------------------------------------------
+
+    def _get(self, layers: Layers, keys: list[Any]) -> list[Any]:
+        futures: list[Any] = self._client.get(
+            layers.graph(), keys, sync=False, retries=self._retries or None
+        )
+        return futures
+
+    def _results(self, futures: Sequence[Any], doing: str) -> list[Any]:
+        found = results(self._client, futures, lambda error: self._explained(error, doing))
+        self._ahead = []
+        return found
+
+    def _explained(self, error: BaseException, doing: str) -> Exception | None:
+        if isinstance(error, KilledWorker):
+            return self._with_shard(error, doing)
+        lost = [
+            name
+            for name, collection in self._collections.items()
+            if any(f.status in ("cancelled", "lost") for f in futures_of(collection))
+        ]
+        if not lost:
+            return None
+        return RuntimeError(
+            f"{' and '.join(lost)} cannot be read any more, while {doing}: a worker that held data "
+            "sent by scatter was lost, and nothing knows how to make it again. Read it on the "
+            "cluster (dask.dataframe.read_parquet, dask.array.from_zarr), or scatter it anew."
+        )
+
+    def _with_shard(self, error: KilledWorker, doing: str) -> Exception:
+        task = error.task
+        if isinstance(task, tuple) and str(task[0]).startswith("pymlp-train-"):
+            n_rows = self._sizes[int(str(task[1]))]
+            n_bytes = self.facts.n_bytes * n_rows // max(1, sum(self._sizes))
+            about = (
+                f"Training on shard {task[1]} of {self.n_shards}, of {n_rows} rows and {n_bytes} "
+                "bytes, has killed its workers: they may have too little memory, of which more "
+                "shards take less each."
+            )
+        else:
+            about = (
+                f"Workers were killed while {doing}, {len(self._facts)} partitions of {NAMES[0]}: "
+                "they may have too little memory, of which more partitions take less each."
+            )
+        return KilledWorkers(error, about)
+
+
+def _without_class_weight(template: Any) -> Any:
+    made = copy(template)
+    if hasattr(made, "class_weight"):
+        made.class_weight = None
+    return made
+
+
+def _check_facts(found: Sequence[Facts], names: Sequence[str]) -> None:
+    """Raise what is wrong with a partition, by its number."""
+    for k, facts in enumerate(found):
+        lengths = facts.lengths
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(
+                f"{lengths[own]} rows of {name}"
+                for own, name in zip(NAMES, names, strict=True)
+                if own in lengths
+            )
+            raise ValueError(
+                f"Partitions belong together by their number: partition {k} has {said}."
+            )
+        if facts.error is not None:
+            raise type(facts.error)(f"Partition {k} of {names[0]}, {names[1]}: {facts.error}")
+    columns = {facts.shape[1] for facts in found if facts.n_rows}
+    if not columns:
+        raise ValueError(f"{names[0]} has no rows, in {len(found)} partitions.")
+    if len(columns) > 1:
+        raise ValueError(
+            f"Partitions of {names[0]} differ in columns: they have {sorted(columns)}."
+        )
