@@ -68,7 +68,7 @@ class Facts:
     @property
     def n_rows(self) -> int:
         """Rows of X."""
-        n_rows: int = self.lengths["X"]
+        n_rows: int = int(self.lengths["X"])
         return n_rows
 
 
@@ -161,7 +161,7 @@ class Shard:
         X = self.samples.X
         arrays = [X.data, X.indices, X.indptr] if sparse.issparse(X) else [X]
         arrays += [self.samples.y, self.samples.weight, self.plain, self.rows, self.held_out]
-        return object.__sizeof__(self) + sum(a.nbytes for a in arrays if a is not None)
+        return int(object.__sizeof__(self) + sum(a.nbytes for a in arrays if a is not None))
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_order": None}

@@ -72,7 +72,8 @@ def client_of_fit(client: Client | None) -> Iterator[Client]:
             "an estimator cannot wait for: make one by Client(..., asynchronous=False), and call "
             "fit in a thread (asyncio.to_thread)."
         )
-    yield client
+    with client.as_current():
+        yield client
 
 
 def _in_task() -> bool:

@@ -11,7 +11,6 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from dask._task_spec import GraphNode, Task, TaskRef, convert_legacy_graph
-from dask.base import optimize
 from dask.core import flatten
 from dask.utils import ensure_dict
 
@@ -70,11 +69,16 @@ def parts_of(collections: Sequence[Any], names: Sequence[str] = NAMES) -> Parts:
         _check_form(collection, name, is_X=name == names[0])
     X = given[0]
     aligned = [X, *(_aligned(c, X) for c in given[1:])]
-    optimized = optimize(*aligned)
     graph: dict[Any, Any] = {}
-    for collection in optimized:
-        graph |= ensure_dict(collection.__dask_graph__())
-    keys = [list(flatten(collection.__dask_keys__())) for collection in optimized]
+    keys = []
+    for collection in aligned:
+        # dask.optimize of frames gives Dask 2026.8's parts of other frames
+        made = collection.optimize() if isinstance(collection, FRAMES) else collection
+        keys.append(list(flatten(made.__dask_keys__())))
+        of_one = made.__dask_graph__()
+        if made is collection:
+            of_one = made.__dask_optimize__(of_one, made.__dask_keys__())
+        graph |= ensure_dict(of_one)
     return Parts(convert_legacy_graph(graph), keys)
 
 

@@ -396,16 +396,16 @@ def _without_class_weight(template: Any) -> Any:
 def _check_facts(found: Sequence[Facts], names: Sequence[str]) -> None:
     """Raise what is wrong with a partition, by its number."""
     for k, facts in enumerate(found):
-        lengths = facts.lengths
-        if len(set(lengths.values())) > 1:
+        if len(set(facts.lengths.values())) > 1:
             said = ", ".join(
-                f"{lengths[own]} rows of {name}"
+                f"{facts.lengths[own]} rows of {name}"
                 for own, name in zip(NAMES, names, strict=True)
-                if own in lengths
+                if own in facts.lengths
             )
             raise ValueError(
                 f"Partitions belong together by their number: partition {k} has {said}."
             )
+    for k, facts in enumerate(found):
         if facts.error is not None:
             raise type(facts.error)(f"Partition {k} of {names[0]}, {names[1]}: {facts.error}")
     columns = {facts.shape[1] for facts in found if facts.n_rows}
