@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 @contextmanager
 def local_cluster(n_workers: int, n_threads: int = 1) -> Iterator[Client]:
-    """Start processes that talk over TCP, on free ports and without a dashboard."""
+    """Start processes that talk over TCP, on free ports."""
     with (
         LocalCluster(
             n_workers=n_workers,
@@ -25,7 +25,7 @@ def local_cluster(n_workers: int, n_threads: int = 1) -> Iterator[Client]:
             processes=True,
             protocol="tcp://",
             scheduler_port=0,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=50,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,

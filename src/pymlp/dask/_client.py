@@ -10,7 +10,7 @@ from typing import Any
 
 import dask.config
 from distributed import Client, KilledWorker, get_client, get_worker, wait, worker_client
-from distributed.client import FutureCancelledError
+from distributed.client import FutureCancelledError, FuturesCancelledError
 
 from .._core import StopFlag
 from .._system.messages import warn
@@ -160,7 +160,7 @@ def results(
         found: list[Any] = client.gather(list(futures))
     except BaseException as error:
         client.cancel(list(futures), force=True)
-        if isinstance(error, (KilledWorker, FutureCancelledError)):
+        if isinstance(error, (KilledWorker, FutureCancelledError, FuturesCancelledError)):
             better = explain(error)
             if better is not None:
                 raise better from error
