@@ -117,6 +117,7 @@ def test_a_fit_in_a_task_and_two_clients_at_once(cluster: Client) -> None:
     assert found == [expected] * 3
 
 
+@pytest.mark.long
 def test_scattered_data_that_is_lost_is_named() -> None:
     with local_cluster(2) as client:
         addresses = [*client.nthreads()]
@@ -144,7 +145,8 @@ def test_a_task_that_kills_every_worker() -> None:
             classifier(client).fit(X.map_blocks(deadly, meta=ROWS[:0]), y)
 
 
-def test_no_workers(cluster: Client) -> None:
+@pytest.mark.long
+def test_no_workers() -> None:
     with (
         local_cluster(0) as client,
         dask.config.set({"pymlp.no-workers-timeout": 0.5}),

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from .._data.class_weights import balanced
-from .._data.label_arrays import as_labels, as_objects, distinct, have_one_type, joined, positions
-from .._data.labels import Indicator
 from .._data.samples import Given, Samples
 from .._fit.engine import Engine
 from .._fit.fit import Fit
@@ -28,7 +23,8 @@ from .._resume.fingerprint import fingerprint
 from .._system.arrays import Array
 from .._system.params import one_of
 from .base import BaseMLP
-from .shards import SETTLED, Facts
+from .described import Facts, balanced_by_class, representative
+from .shards import settled
 from .tasks import Tasks
 
 CONSTRAINTS: dict[str, Any] = {  # of the parameters that the local estimators lack
@@ -180,17 +176,10 @@ class ShardedFit(BaseMLP):
         return range(sum(sizes.n_trained)), validation
 
     def _settled(self) -> Any:
-        """What a shard needs to know of the fit: the local estimator without its weights."""
-        parameters = [*self._local()._parameter_constraints]
-        local = self._local()
-        made = local.__new__(local)
-        names = [name for name in (*parameters, *SETTLED) if name in vars(self)]
-        made.__dict__.update({name: vars(self)[name] for name in names})
-        made.__dict__.update(
-            random_state=None, scoring=None, learning_rate="constant", init="sklearn"
-        )
+        """What a shard needs to know of the fit."""
+        made = settled(self.to_local())
         if getattr(made, "class_weight", None) == "balanced":
-            made.class_weight = _balanced(self._shards.facts, made._target)
+            made.class_weight = balanced_by_class(self._shards.facts, made._target)
         return made
 
     def _draws(self, n_shards: int) -> list[dict[str, Any]]:
@@ -245,63 +234,3 @@ class ShardedFit(BaseMLP):
         classes = getattr(self, "classes_", None)
         parts = fingerprint(type(self).__name__, parameters, classes, fit)
         return parts | self._shards.identity()
-
-
-def summed(several: Sequence[Facts]) -> Facts:
-    """What is in some parts, at least one of which has rows, taken together."""
-    parts = [facts for facts in several if facts.n_rows]
-    first = parts[0]
-    lengths = {name: sum(f.lengths.get(name, 0) for f in several) for name in first.lengths}
-    columns = [_joined_column(column) for column in zip(*(f.columns for f in parts), strict=True)]
-    return Facts(
-        lengths,
-        names=first.names,
-        shape=(lengths["X"], first.shape[1]),
-        dtype=np.result_type(*(f.dtype for f in parts)),
-        n_bytes=sum(f.n_bytes for f in parts),
-        is_sparse=any(f.is_sparse for f in parts),
-        columns=columns,
-        y=(first.y[0], any(f.y[1] for f in parts)),
-        weighs=any(f.weighs for f in parts),
-    )
-
-
-def _joined_column(found: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Values of a column of y, and how often each occurs, from those of its parts."""
-    arrays = [values for values, _ in found]
-    if have_one_type(arrays) and arrays[0].dtype.kind != "O":
-        values = np.concatenate(arrays)
-    else:
-        values = as_labels([label for array in arrays for label in as_objects(array)])
-    known = distinct(values)
-    counts = np.zeros(len(known), np.int64)
-    np.add.at(counts, positions(values, known), np.concatenate([c for _, c in found]))
-    return known, counts
-
-
-def representative(facts: Facts) -> Given:
-    """A few rows like all: of the same type and features, with each class or the targets' scale."""
-    if len(facts.columns) > 0 and facts.weighs is False:
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    n = max(len(values) for values, _ in facts.columns)
-    columns = [values[np.arange(n) % len(values)] for values, _ in facts.columns]
-    y: Any = columns[0] if facts.y[0] == 1 else joined(columns)
-    if facts.y[1]:
-        y = sparse.csr_matrix(y)
-    X: Any = np.zeros((n, facts.shape[1]), facts.dtype)
-    if facts.names is not None:
-        import pandas as pd  # which made the frames
-
-        X = pd.DataFrame(X, columns=facts.names)
-    return Given(X, y)
-
-
-def _balanced(facts: Facts, target: Any) -> Any:
-    """What class_weight='balanced' comes to: weights by class, in a list by label if several."""
-    weights = [
-        dict(zip(as_objects(values).tolist(), balanced(counts).tolist(), strict=True))
-        for values, counts in facts.columns
-    ]
-    if isinstance(target, Indicator):
-        return [{int(label): weight for label, weight in by_class.items()} for by_class in weights]
-    return weights[0] if facts.y[0] == 1 else weights

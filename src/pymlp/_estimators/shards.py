@@ -1,4 +1,4 @@
-"""A shard of a fit's samples, where it lies: its parts checked and joined, trained on, measured."""
+"""A shard of a fit's samples, where it lies: its parts joined, trained on and measured."""
 
 from __future__ import annotations
 
@@ -10,127 +10,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._data.checks import arithmetic_type, checked_weight, converted
-from .._data.label_arrays import column_of, distinct, positions
-from .._data.label_checks import dense
+from .._data.checks import converted
 from .._data.samples import Given, Samples
 from .._fit.rounds import Ended, Round, State
 from .._fit.sharded import Evaluated
 from .._fit.validation import hold_out
 from .._network.parameters import Parameters
-from .._resume.fingerprint import digest
 from .._system.arrays import Array, unwatched
+from .described import Facts
 
 # what a fit has settled before the first epoch, beside the parameters
 SETTLED = ("_target", "classes_", "n_outputs_", "n_layers_", "out_activation_", "n_features_in_")
-
-
-@dataclass
-class Facts:
-    """What one pass over a part of the samples finds.
-
-    Parameters
-    ----------
-    lengths : dict of str to int
-        Rows of X, y and the weights.
-    names : ndarray or None
-        Of X's columns.
-    shape : tuple of int
-        Of X.
-    dtype : dtype or None
-        Of X as it is kept; None without rows.
-    n_bytes : int
-    columns : list of pairs of ndarray
-        Of labels, by column of y, those that occur and how often; of targets the mean of their
-        absolute values, and how many.
-    y : tuple of (int, bool)
-        Dimensions of y, and whether it is sparse.
-    weighs : bool
-        Does a row have a weight above 0?
-    digest : str
-        Hash of all, if it was asked for.
-    error : Exception or None
-        Why the part cannot be trained on.
-    """
-
-    lengths: dict[str, int]
-    names: Array | None = None
-    shape: tuple[int, ...] = (0, 0)
-    dtype: Any = None
-    n_bytes: int = 0
-    is_sparse: bool = False
-    columns: list[tuple[Array, Array]] = field(default_factory=list)
-    y: tuple[int, bool] = (1, False)
-    weighs: bool = True
-    digest: str = ""
-    error: Exception | None = None
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of X."""
-        n_rows: int = int(self.lengths["X"])
-        return n_rows
-
-
-def checked(estimator: Any, given: Given, *, hashes: bool = False) -> tuple[Given, Facts]:
-    """Check a part of the samples, as `fit` would all, and tell what is in it.
-
-    Parameters
-    ----------
-    estimator : MLPClassifier or MLPRegressor
-        Not fitted: what it is to be fitted to is not known yet.
-    given : Given
-        X, y and weights, or None, of the part's rows.
-    hashes : bool, default=False
-
-    Returns
-    -------
-    given : Given
-        Arrays.
-    facts : Facts
-    """
-    names = ("X", "y", "sample_weight")
-    lengths = {n: v.shape[0] for n, v in zip(names, given, strict=False) if v is not None}
-    facts = Facts(lengths)
-    if len(set(lengths.values())) > 1 or facts.n_rows == 0:
-        return given, facts
-    estimator = copy(estimator)
-    try:
-        types = estimator._arithmetic_types(is_first=True)
-        X, y = estimator._validated_X_y(given, types, reset=True)
-        weight = given.weight
-        if weight is not None:
-            weight = checked_weight(weight, X, "sample_weight")
-    except (TypeError, ValueError) as error:
-        facts.error = error
-        return given, facts
-    facts.names = getattr(estimator, "feature_names_in_", None)
-    facts.shape, facts.dtype, facts.is_sparse = X.shape, X.dtype, sparse.issparse(X)
-    facts.n_bytes = X.data.nbytes if facts.is_sparse else X.nbytes
-    facts.y = y.ndim, sparse.issparse(y)
-    facts.columns = _labels(y) if hasattr(estimator, "class_weight") else _scales(y)
-    if weight is not None:
-        facts.weighs = bool((weight >= np.finfo(arithmetic_type(X, types)).tiny).any())
-    if hashes:
-        labels = y.astype(str) if y.dtype.kind == "O" else y
-        facts.digest = digest(X, labels, weight)
-    return Given(X, y, weight), facts
-
-
-def _labels(y: Any) -> list[tuple[Array, Array]]:
-    y = dense(y)
-    columns = [y] if y.ndim == 1 else [column_of(y, k) for k in range(y.shape[1])]
-    found = []
-    for column in columns:
-        values = distinct(column)
-        found.append((values, np.bincount(positions(column, values), minlength=len(values))))
-    return found
-
-
-def _scales(y: Array) -> list[tuple[Array, Array]]:
-    with np.errstate(over="ignore"):
-        scale = np.abs(y, dtype=np.float64).reshape(len(y), -1).mean(axis=0)
-    return [(np.array([value]), np.array([len(y)])) for value in scale]
 
 
 @dataclass
@@ -209,13 +99,9 @@ class Shard:
 
     def _engine(self, state: State, seed: int, n_threads: int | None) -> Any:
         """A trainer of its own, with copies of what the state holds."""
-        est = copy(self.template)
-        parameters, *average = (p.copy() for p in state.kept)
-        est.coefs_, est.intercepts_ = parameters.coefs, parameters.intercepts
-        if average:
-            est.averaged_coefs_, est.averaged_intercepts_ = average[0].coefs, average[0].intercepts
-        est._optimizer = est._new_optimizer()
-        est._optimizer.moments, est._optimizer.steps = state.moments, state.steps
+        blank = copy(self.template)
+        blank._optimizer = blank._new_optimizer()
+        est = with_state(blank, state)
         est.n_threads = est.n_threads or n_threads
         n_rows = len(self.rows) or self.samples.X.shape[0]
         return est._new_engine(n_rows, state.averaged_steps, seed)
@@ -282,6 +168,22 @@ class Shard:
         if made.template.batch_size != "auto":  # of which the client warns
             made.template.batch_size = min(int(made.template.batch_size), len(made.rows))
         return made
+
+
+def settled(estimator: Any) -> Any:
+    """Copy what a fit has settled before its first epoch, without weights and records.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+    """
+    made: Any = object.__new__(type(estimator))
+    names = (*estimator._parameter_constraints, *SETTLED)
+    made.__dict__.update({k: v for k, v in vars(estimator).items() if k in names})
+    # which may be functions or generators, and are for the fit's beginning or the client
+    own = {"random_state": None, "scoring": None, "learning_rate": "constant", "init": "sklearn"}
+    made.__dict__.update(own)
+    return made
 
 
 def _copied(array: Array | None) -> Array | None:
@@ -360,3 +262,27 @@ def _encoded(
     )
     weights, plain = laid_out
     return Samples(part.X, y, weights), plain
+
+
+def state_of(estimator: Any) -> State:
+    """Copy what an estimator that has weights would go on from."""
+    weights = [estimator._fitted_parameters()]
+    if hasattr(estimator, "averaged_coefs_"):
+        weights.append(Parameters(estimator.averaged_coefs_, estimator.averaged_intercepts_))
+    optimizer = estimator._optimizer
+    moments = [moment.copy() for moment in optimizer.moments]
+    n_averaged = getattr(estimator, "n_averaged_", 0)
+    return State([p.copy() for p in weights], moments, optimizer.steps, n_averaged)
+
+
+def with_state(estimator: Any, state: State) -> Any:
+    """Copy an estimator with the weights of a state."""
+    made = copy(estimator)
+    parameters, *average = (p.copy() for p in state.kept)
+    made.coefs_, made.intercepts_ = parameters.coefs, parameters.intercepts
+    if average:
+        made.averaged_coefs_, made.averaged_intercepts_ = average[0].coefs, average[0].intercepts
+        made.n_averaged_ = state.averaged_steps
+    made._optimizer = copy(estimator._optimizer)
+    made._optimizer.moments, made._optimizer.steps = state.moments, state.steps
+    return made

@@ -21,6 +21,14 @@ NO_WORKERS = "pymlp.no-workers-timeout"  # in Dask's configuration, seconds
 NO_WORKERS_SECONDS = 300.0
 
 
+class WorkersLostError(Exception):
+    """All workers that tasks had places at are lost.
+
+    Tasks for which there was no worker at all are never run again if they have a place, whose
+    worker will not come back, not even where others are allowed (distributed 2026.8).
+    """
+
+
 class KilledWorkers(KilledWorker):
     """Workers were lost with the same task again and again; it says what the task was about.
 
@@ -139,7 +147,10 @@ def ending_if_unwanted() -> Iterator[None]:
 
 
 def results(
-    client: Client, futures: Sequence[Any], explain: Callable[[BaseException], Exception | None]
+    client: Client,
+    futures: Sequence[Any],
+    at: Sequence[str],
+    explain: Callable[[BaseException], Exception | None],
 ) -> list[Any]:
     """Wait for results; if that ends otherwise, nothing goes on running for them.
 
@@ -147,16 +158,20 @@ def results(
     ----------
     client : Client
     futures : sequence of Future
+    at : sequence of str
+        Workers at which their tasks have places.
     explain : callable
         Makes a better error of one of the cluster's, or returns None.
 
     Raises
     ------
+    WorkersLostError
+        If other workers have come instead of all these.
     TimeoutError
         If there are no workers for too long.
     """
     try:
-        _wait(client, futures)
+        _wait(client, futures, set(at))
         found: list[Any] = client.gather(list(futures))
     except BaseException as error:
         client.cancel(list(futures), force=True)
@@ -168,7 +183,7 @@ def results(
     return found
 
 
-def _wait(client: Client, futures: Sequence[Any]) -> None:
+def _wait(client: Client, futures: Sequence[Any], places: set[str]) -> None:
     gone: float | None = None  # when the last worker had gone
     limit = dask.config.get(NO_WORKERS, NO_WORKERS_SECONDS)
     while True:
@@ -176,7 +191,10 @@ def _wait(client: Client, futures: Sequence[Any]) -> None:
             wait(futures, timeout=LOOK_SECONDS)
             return
         except TimeoutError:
-            if client.nthreads():
+            workers = client.nthreads()
+            if workers and places and not places & workers.keys():
+                raise WorkersLostError from None
+            if workers:
                 gone = None
                 continue
         now = time.monotonic()

@@ -309,6 +309,8 @@ class DaskMLPClassifier(DaskEstimator, MLPClassifier):
     >>> clf.shard_sizes_
     [900, 897]
     >>> clf.to_local()
+    MLPClassifier(hidden_layer_sizes=(50,), max_iter=20, n_iter_no_change=3,
+                  random_state=0, tol=0.1)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -8,7 +8,8 @@ from typing import Any
 from distributed import get_worker
 
 from .._data.samples import Given
-from .._estimators.shards import Facts, Shard, checked
+from .._estimators.described import Facts, checked
+from .._estimators.shards import Shard
 from .._fit.rounds import Ended, Round, State, mean
 from .._fit.sharded import Evaluated
 from .._network.parameters import Parameters

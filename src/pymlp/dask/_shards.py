@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from dask._task_spec import DataNode, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import Client, KilledWorker, futures_of
 
-from .._estimators.sharded import Sizes, summed
-from .._estimators.shards import Facts, joined, new_shard
+from .._estimators.described import Facts, summed
+from .._estimators.sharded import Sizes
+from .._estimators.shards import joined, new_shard
 from .._fit.rounds import Ended, Round, State
 from .._fit.sharded import Evaluated
 from .._network.parameters import Parameters
 from .._system.messages import warn
 from . import _rounds as tasks
-from ._client import KilledWorkers, places, results
+from ._client import KilledWorkers, WorkersLostError, places, results
 from ._collections import NAMES, Parts, parts_of, realigned
 
 VALIDATION = tuple(f"{name}_val" for name in NAMES)
+Result = TypeVar("Result")
 
 
 class Layers:
@@ -102,7 +104,8 @@ class DaskShards:
 
     def read(self, *collections: Any) -> None:
         """Look through X, y and weights, once, and leave them checked on the cluster."""
-        self._parts, self._facts = self._read(collections, NAMES)
+        self._collections |= dict(zip(NAMES, collections, strict=False))
+        self._parts, self._facts = self._surely(lambda: self._read(NAMES))
         self.facts = summed(self._facts)
         n_parts = sum(facts.n_rows > 0 for facts in self._facts)
         if n_parts < self.n_shards:
@@ -116,9 +119,9 @@ class DaskShards:
 
     def read_val(self, *collections: Any) -> None:
         """Look through the validation set."""
-        self._parts_val, facts = self._read(collections, VALIDATION)
-        self._facts_val = facts
-        self.facts_val = summed(facts)
+        self._collections |= dict(zip(VALIDATION, collections, strict=False))
+        self._parts_val, self._facts_val = self._surely(lambda: self._read(VALIDATION))
+        self.facts_val = summed(self._facts_val)
 
     def identity(self) -> dict[str, str]:
         """What a checkpoint knows the samples by."""
@@ -130,11 +133,8 @@ class DaskShards:
             found[names] = "; ".join(f"{f.n_rows} {f.digest}" for f in facts if f.n_rows)
         return found
 
-    def _read(
-        self, collections: Sequence[Any], names: Sequence[str]
-    ) -> tuple[list[Any], list[Facts]]:
-        self._collections |= dict(zip(names, collections, strict=False))
-        parts = parts_of(collections, names)
+    def _read(self, names: Sequence[str]) -> tuple[list[Any], list[Facts]]:
+        parts = parts_of([self._collections[name] for name in names], names)
         token = uuid4().hex
         if not parts.are_alike:
             parts = self._cut_alike(parts, names, token)
@@ -187,6 +187,13 @@ class DaskShards:
         self, template: Any, dtype: Any, draws: list[dict[str, Any]], fraction: float
     ) -> Sizes:
         """Make the shards: partitions with rows in turn, each shard's rows in their order."""
+        self._make = lambda: self._place(template, dtype, draws, fraction)
+        return self._surely(self._make, self._read_again)
+
+    def _place(
+        self, template: Any, dtype: Any, draws: list[dict[str, Any]], fraction: float
+    ) -> Sizes:
+        self._token = uuid4().hex
         layers = Layers()
         root = self._root(layers, "template", template)
         shards = self._made(layers, root, dtype, (self._parts, self._facts, self.facts))
@@ -264,6 +271,9 @@ class DaskShards:
         """
         if what.number == 0:
             self._renew_places()
+        return self._surely(lambda: self._train(state, what), self._make_again)
+
+    def _train(self, state: State, what: Round) -> Ended:
         self._n_rounds += 1
         label = f"{self._token}-{self._n_rounds}"
         layers = Layers()
@@ -288,6 +298,9 @@ class DaskShards:
 
     def evaluate(self, kept: list[Parameters]) -> list[Evaluated]:
         """Measure a network on each shard of the validation set."""
+        return self._surely(lambda: self._evaluate(kept), self._make_again)
+
+    def _evaluate(self, kept: list[Parameters]) -> list[Evaluated]:
         shards = self._shards if self._holds_out else self._shards_val
         self._n_rounds += 1
         label = f"{self._token}-{self._n_rounds}"
@@ -341,6 +354,27 @@ class DaskShards:
 
     # --- the cluster -----------------------------------------------------------------------------
 
+    def _surely(
+        self, attempt: Callable[[], Result], make_again: Callable[[], object] = lambda: None
+    ) -> Result:
+        """Do something, and again whenever all workers that it was to be done at are lost."""
+        while True:
+            try:
+                return attempt()
+            except WorkersLostError:
+                self._tell_of_lost()
+                make_again()
+
+    def _read_again(self) -> None:
+        self._parts, _ = self._surely(lambda: self._read(NAMES))
+        if self.facts_val is not None:
+            self._parts_val, _ = self._surely(lambda: self._read(VALIDATION))
+
+    def _make_again(self) -> None:
+        self._shards, self._shards_val = [], []
+        self._read_again()
+        self._surely(self._make, self._read_again)
+
     def _get(self, layers: Layers, keys: list[Any]) -> list[Any]:
         futures: list[Any] = self._client.get(
             layers.graph(), keys, sync=False, retries=self._retries or None
@@ -348,7 +382,9 @@ class DaskShards:
         return futures
 
     def _results(self, futures: Sequence[Any], doing: str) -> list[Any]:
-        found = results(self._client, futures, lambda error: self._explained(error, doing))
+        found = results(
+            self._client, futures, self._places, lambda error: self._explained(error, doing)
+        )
         self._ahead = []
         return found
 
