@@ -149,7 +149,7 @@ def ending_if_unwanted() -> Iterator[None]:
 def results(
     client: Client,
     futures: Sequence[Any],
-    at: Sequence[str],
+    at: tuple[Sequence[str], Sequence[str]],
     explain: Callable[[BaseException], Exception | None],
 ) -> list[Any]:
     """Wait for results; if that ends otherwise, nothing goes on running for them.
@@ -158,20 +158,20 @@ def results(
     ----------
     client : Client
     futures : sequence of Future
-    at : sequence of str
-        Workers at which their tasks have places.
+    at : pair of sequence of str
+        Workers at which their tasks have places; and what is in these tasks' keys, one or another.
     explain : callable
         Makes a better error of one of the cluster's, or returns None.
 
     Raises
     ------
     WorkersLostError
-        If other workers have come instead of all these.
+        If other workers have come instead of all these, and none of them has such a task.
     TimeoutError
         If there are no workers for too long.
     """
     try:
-        _wait(client, futures, set(at))
+        _wait(client, futures, *at)
         found: list[Any] = client.gather(list(futures))
     except BaseException as error:
         client.cancel(list(futures), force=True)
@@ -183,7 +183,9 @@ def results(
     return found
 
 
-def _wait(client: Client, futures: Sequence[Any], places: set[str]) -> None:
+def _wait(
+    client: Client, futures: Sequence[Any], places: Sequence[str], tokens: Sequence[str]
+) -> None:
     gone: float | None = None  # when the last worker had gone
     limit = dask.config.get(NO_WORKERS, NO_WORKERS_SECONDS)
     while True:
@@ -192,8 +194,10 @@ def _wait(client: Client, futures: Sequence[Any], places: set[str]) -> None:
             return
         except TimeoutError:
             workers = client.nthreads()
-            if workers and places and not places & workers.keys():
-                raise WorkersLostError from None
+            if workers and places and not workers.keys() & set(places):
+                under_way = [str(k) for keys in client.processing().values() for k in keys]
+                if not any(token in key for key in under_way for token in tokens):
+                    raise WorkersLostError from None
             if workers:
                 gone = None
                 continue

@@ -36,6 +36,22 @@ class Parts(NamedTuple):
         """Tell whether X, y and weights have as many parts."""
         return len({len(keys) for keys in self.keys}) == 1
 
+    def renamed(self, token: str) -> Parts:
+        """Give the tasks keys of their own.
+
+        With places they would not be those that others want, nor would they run a second time.
+        What is persisted has no tasks here, and keeps its keys.
+        """
+
+        def name(key: Any) -> Any:
+            if isinstance(key, tuple):
+                return (f"{key[0]}-{token}", *key[1:])
+            return f"{key}-{token}"
+
+        names = {key: name(key) for key in self.graph}
+        graph = {names[k]: task.substitute(names, key=names[k]) for k, task in self.graph.items()}
+        return Parts(graph, [[names.get(key, key) for key in keys] for keys in self.keys])
+
     def of_one_part(self) -> dict[Any, int]:
         """By key the part that is all that needs it: what is to be made where that is."""
         found: dict[Any, int] = {}

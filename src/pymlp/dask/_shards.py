@@ -76,7 +76,8 @@ class DaskShards:
     ) -> None:
         self._client, self._estimator = client, estimator
         self._retries, self._hashes = retries, hashes
-        self._token = uuid4().hex
+        self._token = uuid4().hex  # of the shards' and rounds' keys
+        self._tokens = {self._token}  # and of those that read the samples
         self._n_rounds = 0
         self._workers = list(client.nthreads())
         self._is_chosen = n_shards is not None
@@ -134,8 +135,10 @@ class DaskShards:
         return found
 
     def _read(self, names: Sequence[str]) -> tuple[list[Any], list[Facts]]:
-        parts = parts_of([self._collections[name] for name in names], names)
         token = uuid4().hex
+        self._tokens.add(token)
+        collections = [self._collections[name] for name in names]
+        parts = parts_of(collections, names).renamed(token)
         if not parts.are_alike:
             parts = self._cut_alike(parts, names, token)
         estimator = f"pymlp-estimator-{token}"
@@ -194,6 +197,7 @@ class DaskShards:
         self, template: Any, dtype: Any, draws: list[dict[str, Any]], fraction: float
     ) -> Sizes:
         self._token = uuid4().hex
+        self._tokens.add(self._token)
         layers = Layers()
         root = self._root(layers, "template", template)
         shards = self._made(layers, root, dtype, (self._parts, self._facts, self.facts))
@@ -383,7 +387,10 @@ class DaskShards:
 
     def _results(self, futures: Sequence[Any], doing: str) -> list[Any]:
         found = results(
-            self._client, futures, self._places, lambda error: self._explained(error, doing)
+            self._client,
+            futures,
+            (self._places, [*self._tokens]),
+            lambda error: self._explained(error, doing),
         )
         self._ahead = []
         return found
