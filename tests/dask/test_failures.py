@@ -60,7 +60,6 @@ def test_a_lost_worker_changes_no_bit(cluster: Client) -> None:
     with pytest.warns(RuntimeWarning, match="was lost amid the fit"):
         model.fit(*parts)
     assert sha(model) == expected
-    cluster.wait_for_workers(2, timeout=60)
 
 
 def test_a_fit_goes_on_from_its_file(
@@ -68,7 +67,7 @@ def test_a_fit_goes_on_from_its_file(
 ) -> None:
     """Also amid an epoch, and on another number of workers than it began on."""
     X, y = in_parts(ROWS, LABELS)
-    for options in ({"dropout": 0.1}, {"outer_momentum": 0.5, "early_stopping": True}):
+    for options in ({"dropout": 0.1, "outer_momentum": 0.5, "early_stopping": True},):
         expected = classifier(cluster, n_shards=2, **options).fit(X, y)
         file = Checkpoint(tmp_path / f"{len(options)}.checkpoint", seconds=0)
         broken = classifier(cluster, n_shards=2, **options).set_callbacks(AtEpoch(2, stop))
@@ -159,7 +158,9 @@ def test_no_workers() -> None:
 
 def test_asynchronous_clients_are_refused(cluster: Client) -> None:
     async def fit() -> None:
-        async with Client(cluster.scheduler.address, asynchronous=True) as client:
+        async with Client(
+            cluster.scheduler.address, asynchronous=True, set_as_default=False
+        ) as client:
             classifier(client).fit(*in_parts(ROWS, LABELS))
 
     with pytest.raises(ValueError, match="must not be an asynchronous client"):

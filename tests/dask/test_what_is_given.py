@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,18 @@ def test_more_shards_than_partitions(cluster: Client) -> None:
     with pytest.warns(UserWarning, match=r"2 partitions with rows for n_shards=5"):
         model = classifier(cluster, n_shards=5).fit(*parts)
     assert model.n_shards_ == 2
+    cluster.wait_for_workers(2, timeout=60)  # another test may have killed one
     assert classifier(cluster, n_shards=None).fit(*parts).n_shards_ == 2
 
 
 ROWS, LABELS = digits()
+
+
+@pytest.fixture(scope="module")
+def fitted(cluster: Client) -> DaskMLPClassifier:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return classifier(cluster).fit(*in_parts(ROWS, LABELS))
 
 
 def wrong(name: str) -> tuple[Any, ...]:
@@ -148,9 +157,9 @@ def wrong(name: str) -> tuple[Any, ...]:
     ],
 )
 def test_errors_leave_the_estimator_as_it_was(
-    cluster: Client, name: str, kind: type[Exception], message: str
+    fitted: DaskMLPClassifier, name: str, kind: type[Exception], message: str
 ) -> None:
-    model = classifier(cluster).fit(*in_parts(ROWS, LABELS))
+    model = fitted
     before = dict(vars(model))
     with pytest.raises(kind, match=message):
         model.fit(*wrong(name))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
 import dask.config
-from distributed import Client, KilledWorker, get_client, get_worker, wait, worker_client
+from distributed import Client, KilledWorker, get_client, get_worker, worker_client
 from distributed.client import FutureCancelledError, FuturesCancelledError
 
 from .._core import StopFlag
@@ -80,8 +81,7 @@ def client_of_fit(client: Client | None) -> Iterator[Client]:
             "an estimator cannot wait for: make one by Client(..., asynchronous=False), and call "
             "fit in a thread (asyncio.to_thread)."
         )
-    with client.as_current():
-        yield client
+    yield client
 
 
 def _in_task() -> bool:
@@ -188,19 +188,25 @@ def _wait(
 ) -> None:
     gone: float | None = None  # when the last worker had gone
     limit = dask.config.get(NO_WORKERS, NO_WORKERS_SECONDS)
-    while True:
-        try:
-            wait(futures, timeout=LOOK_SECONDS)
-            return
-        except TimeoutError:
-            workers = client.nthreads()
-            if workers and places and not workers.keys() & set(places):
-                under_way = [str(k) for keys in client.processing().values() for k in keys]
-                if not any(token in key for key in under_way for token in tokens):
-                    raise WorkersLostError from None
-            if workers:
-                gone = None
-                continue
+    # distributed.wait asks the current client, which only one thread of a process can set
+    ended = SimpleQueue[Any]()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    left = len(futures)
+    while left:
+        with suppress(Empty):
+            if ended.get(timeout=LOOK_SECONDS).status == "error":
+                return
+            left -= 1
+            continue
+        workers = client.nthreads()
+        if workers and places and not workers.keys() & set(places):
+            under_way = [str(key) for keys in client.processing().values() for key in keys]
+            if not any(token in key for key in under_way for token in tokens):
+                raise WorkersLostError
+        if workers:
+            gone = None
+            continue
         now = time.monotonic()
         if gone is None:
             gone = now
