@@ -33,9 +33,11 @@ def n_rows_of(values: Any) -> int:
     return int(values.shape[0])
 
 
-def fill_shard(shard: Shard, part: tuple[Given, Facts]) -> Shard:
-    """Add a part to a shard's rows."""
-    return shard.fill(part[0])
+def fill_shard(shard: Shard, *parts: tuple[Given, Facts]) -> Shard:
+    """Add parts to a shard's rows."""
+    for part, _ in parts:
+        shard = shard.fill(part)
+    return shard
 
 
 def join_shard(make: Any, template: Any, dtype: Any, *parts: tuple[Given, Facts]) -> Shard:

@@ -24,6 +24,7 @@ from ._collections import NAMES, Parts, parts_of, realigned
 
 VALIDATION = tuple(f"{name}_val" for name in NAMES)
 Result = TypeVar("Result")
+MAX_WAVES, WAVE_BYTES = 16, 2**25  # in which a shard takes in its parts
 
 
 class Layers:
@@ -198,72 +199,73 @@ class DaskShards:
     ) -> Sizes:
         self._token = uuid4().hex
         self._tokens.add(self._token)
-        layers = Layers()
-        root = self._root(layers, "template", template)
-        shards = self._made(layers, root, dtype, (self._parts, self._facts, self.facts))
-        begun, at = {}, {}
-        for k, (shard, drawn) in enumerate(zip(shards, draws, strict=True)):
-            key = (f"pymlp-shard-{self._token}", k)
-            begun[key] = Task(key, tasks.begin_shard, TaskRef(shard), drawn, fraction)
-            if self._places:
-                at[key] = self._places[k]
-        layers.add(begun, at)
-        sizes = {
-            (f"pymlp-size-{self._token}", k): Task(None, tasks.sizes_of, TaskRef(key))
-            for k, key in enumerate(begun)
-        }
-        sizes = {key: Task(key, task.func, *task.args) for key, task in sizes.items()}
-        layers.add(sizes)
-        shards_val: list[Any] = []
+        filled = self._filled("rows", template, dtype, (self._parts, self._facts, self.facts))
         if self.facts_val is not None:
             plain = _without_class_weight(template)
-            root = self._root(layers, "template-val", plain)
-            shards_val = self._made(
-                layers, root, dtype, (self._parts_val, self._facts_val, self.facts_val)
-            )
-        futures = self._get(layers, [*begun, *shards_val, *sizes])
+            read = self._parts_val, self._facts_val, self.facts_val
+            self._shards_val = self._filled("rows-val", plain, dtype, read)
+        begun, sizes = {}, {}
+        for k, (shard, drawn) in enumerate(zip(filled, draws, strict=True)):
+            key, size = (f"pymlp-shard-{self._token}", k), (f"pymlp-size-{self._token}", k)
+            begun[key] = Task(key, tasks.begin_shard, TaskRef(shard.key), drawn, fraction)
+            sizes[size] = Task(size, tasks.sizes_of, TaskRef(key))
+        layers = Layers()
+        layers.add(begun, dict(zip(begun, self._places, strict=False)))
+        layers.add(sizes)
+        futures = self._get(layers, [*begun, *sizes])
         self._shards = futures[: self.n_shards]
-        self._shards_val = futures[self.n_shards : len(futures) - self.n_shards]
-        self._parts, self._parts_val = [], []  # the cluster keeps them as long as shards need them
-        found = self._results(futures[len(futures) - self.n_shards :], "making the shards")
+        found = self._results(futures[self.n_shards :], "making the shards")
         self._sizes = [n for n, _, _ in found]
         self._holds_out = fraction > 0
         return Sizes(*(list(column) for column in zip(*found, strict=True)))
 
-    def _root(self, layers: Layers, name: str, value: Any) -> str:
-        key = f"pymlp-{name}-{self._token}"
-        layers.add({key: DataNode(key, value)})
-        return key
-
-    def _made(
-        self, layers: Layers, root: str, dtype: Any, read: tuple[list[Any], list[Facts], Facts]
+    def _filled(
+        self, name: str, template: Any, dtype: Any, read: tuple[list[Any], list[Facts], Facts]
     ) -> list[Any]:
-        """Add tasks that make shards of the parts that have rows; returns their keys."""
+        """Make shards of the parts that have rows; the parts are released as they are taken in.
+
+        That is waited for now and then, or a worker might hold them all twice.
+        """
         parts, facts, of_all = read
-        filled = [k for k, each in enumerate(facts) if each.n_rows]
-        n_shards = min(self.n_shards, len(filled))
-        graph: dict[Any, Any] = {}
-        at: dict[Any, str] = {}
-        made = []
-        for k in range(n_shards):
-            own = filled[k::n_shards]
-            refs = [TaskRef(parts[i].key) for i in own]
-            key: Any = (f"{root}-rows", k, 0)
-            keys = [key]
-            if len(own) == 1 or of_all.is_sparse:
-                graph[key] = Task(key, tasks.join_shard, joined, TaskRef(root), dtype, *refs)
-            else:
-                n_rows = sum(facts[i].n_rows for i in own)
-                graph[key] = Task(key, new_shard, TaskRef(root), n_rows, dtype, of_all)
-                for step, ref in enumerate(refs):
-                    before, key = key, (f"{root}-rows", k, step + 1)
-                    graph[key] = Task(key, tasks.fill_shard, TaskRef(before), ref)
-                    keys.append(key)
-            if self._places:
-                at |= dict.fromkeys(keys, self._places[k])
-            made.append(key)
-        layers.add(graph, at)
-        return made
+        with_rows = [k for k, each in enumerate(facts) if each.n_rows]
+        n_shards = min(self.n_shards, len(with_rows))
+        owned = [with_rows[k::n_shards] for k in range(n_shards)]
+        at_once = of_all.is_sparse or max(map(len, owned)) == 1
+        n_waves = 1 if at_once else min(MAX_WAVES, 1 + of_all.n_bytes // n_shards // WAVE_BYTES)
+        root = f"pymlp-{name}-template-{self._token}"
+        layers = Layers()
+        layers.add({root: DataNode(root, template)})
+        rooted = self._get(layers, [root])
+        shards: list[Any] = []
+        for wave in range(n_waves):
+            graph, empty, sizes = {}, {}, {}
+            for k, own in enumerate(owned):
+                key = (f"pymlp-{name}-{self._token}", k, wave)
+                taken = own[slice(*(w * len(own) // n_waves for w in (wave, wave + 1)))]
+                refs = [TaskRef(parts[i].key) for i in taken]
+                if at_once:
+                    graph[key] = Task(key, tasks.join_shard, joined, TaskRef(root), dtype, *refs)
+                else:
+                    before = shards[k].key if shards else (f"pymlp-{name}-new-{self._token}", k)
+                    if not shards:
+                        n_rows = sum(facts[i].n_rows for i in own)
+                        args = TaskRef(root), n_rows, dtype, of_all
+                        empty[before] = Task(before, new_shard, *args)
+                    graph[key] = Task(key, tasks.fill_shard, TaskRef(before), *refs)
+                size = (f"pymlp-{name}-size-{self._token}", k, wave)
+                sizes[size] = Task(size, tasks.sizes_of, TaskRef(key))
+            layers = Layers()
+            layers.add(empty, dict(zip(empty, self._places, strict=False)))
+            layers.add(graph, dict(zip(graph, self._places, strict=False)))
+            layers.add(sizes)
+            futures = self._get(layers, [*graph, *sizes])
+            for own in owned:
+                for i in own[slice(*(w * len(own) // n_waves for w in (wave, wave + 1)))]:
+                    parts[i].release()
+            shards = futures[:n_shards]
+            self._results(futures[n_shards:], "making the shards")
+        del rooted
+        return shards
 
     # --- rounds ----------------------------------------------------------------------------------
 
