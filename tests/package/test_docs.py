@@ -48,6 +48,8 @@ MODULES = [
     "pymlp.callbacks._files",
     "pymlp.callbacks._logs",
     "pymlp.callbacks._learning_rate",
+    "pymlp.dask._estimators",
+    "pymlp.dask.rounds",
     "pymlp.datasets",
     "pymlp.onnx",
     "pymlp.preprocessing._encoder",

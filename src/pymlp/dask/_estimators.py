@@ -302,7 +302,7 @@ class DaskMLPClassifier(DaskEstimator, MLPClassifier):
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
     >>> X, y = da.from_array(X / 16, chunks=(300, -1)), da.from_array(y, chunks=300)
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address=":0") as client:
     ...     clf = DaskMLPClassifier((50,), n_shards=2, max_iter=20, tol=0.1, n_iter_no_change=3,
     ...                             random_state=0)
     ...     clf = clf.fit(X, y)
@@ -389,7 +389,7 @@ class DaskMLPRegressor(DaskEstimator, MLPRegressor):
     >>> from distributed import Client
     >>> from pymlp.dask import DaskMLPRegressor
     >>> X = da.linspace(-1, 1, 400, chunks=100).reshape(-1, 1)
-    >>> with Client(processes=False, dashboard_address=None) as client:
+    >>> with Client(processes=False, dashboard_address=":0") as client:
     ...     reg = DaskMLPRegressor(hidden_layer_sizes=(20,), n_shards=2, batch_size=20,
     ...                            learning_rate_init=0.02, random_state=0)
     ...     reg = reg.fit(X, X[:, 0] ** 2)
