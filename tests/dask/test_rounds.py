@@ -209,6 +209,27 @@ def test_copies_pickles_and_files(
     assert "n_shards=4" in repr(model)
 
 
+@pytest.mark.skipif(not hasattr(pymlp.dask, "predict"), reason="comes with the predictions")
+def test_predictions_of_collections_are_lazy(cluster: Client, there: DaskMLPClassifier) -> None:
+    rows, labels = digits()
+    X, y = in_parts(rows, labels)
+    with cluster.as_current():
+        for method in ("predict", "predict_proba", "transform"):
+            lazy = getattr(there, method)(X)
+            assert lazy.npartitions == X.npartitions
+            here = getattr(there.to_local(), method)(rows)
+            np.testing.assert_array_equal(cluster.compute(lazy).result(), here)
+        assert there.score(X, y) == there.score(rows, labels)
+
+
+def test_other_methods_do_not_load_a_collection(there: DaskMLPClassifier) -> None:
+    rows, _ = digits()
+    (X,) = in_parts(rows)
+    assert there.predict_log_proba(rows).shape == (1797, 10)
+    with pytest.raises(TypeError, match="predict, predict_proba, transform and score"):
+        there.hidden_activations(X)
+
+
 def test_callbacks_hear_of_each_epoch(cluster: Client) -> None:
     stops = EarlyStopping(monitor="loss", patience=1, min_delta=10.0)
     X, y = in_parts(*digits())

@@ -11,9 +11,11 @@ from typing import Any, ClassVar, Self
 from dask.base import is_dask_collection
 from distributed import Client
 from sklearn.base import _fit_context, clone
+from sklearn.utils.metaestimators import available_if
 
 from .._estimators.answers import OF_FIT
 from .._estimators.classifier import MLPClassifier
+from .._estimators.labels import gives_probabilities
 from .._estimators.regressor import MLPRegressor
 from .._estimators.sharded import CONSTRAINTS, ShardedFit
 from .._resume.checkpoint import Checkpoint, identity_in
@@ -167,6 +169,14 @@ class DaskEstimator(ShardedFit, ABC):
 
             return getattr(functions, method)(self.to_local(), X, *args)
         return getattr(self.to_local(), method)(X, *args)
+
+    def _outputs(self, X: Any, layer: int | None = None) -> Any:
+        if is_dask_collection(X):
+            raise TypeError(
+                "Of a Dask collection predict, predict_proba, transform and score are computed; "
+                "everything else of what is in memory, such as X.map_blocks or map_partitions give."
+            )
+        return super()._outputs(X, layer)
 
     def predict(self, X: Any) -> Any:
         """Predict labels or targets: of a collection lazily, as `pymlp.dask.predict`.
@@ -336,6 +346,20 @@ class DaskMLPClassifier(DaskEstimator, MLPClassifier):
             name: value for name, value in locals().items() if name not in ("self", "__class__")
         }
         self._set_all(MLPClassifier, given)
+
+    @available_if(gives_probabilities)
+    def predict_proba(self, X: Any) -> Any:
+        """Predict the probability of each class: of a collection lazily.
+
+        Parameters
+        ----------
+        X : dask array or frame, or array-like, of shape (n_samples, n_features)
+
+        Returns
+        -------
+        dask array or frame; or ndarray; or list of such
+        """
+        return self._answer("predict_proba", X)
 
     @classmethod
     def _local(cls) -> type[MLPClassifier]:

@@ -92,6 +92,7 @@ class DaskShards:
         self._facts: list[Facts] = []
         self._sizes: list[int] = []
         self._lost: set[str] = set()
+        self._ahead: list[Any] = []  # of what was sent in pieces
         self.facts_val: Facts | None = None
 
     def __enter__(self) -> Self:
@@ -332,7 +333,7 @@ class DaskShards:
             of_part = f"{key}-{k}"
             ahead = Layers()
             ahead.add({of_part: DataNode(of_part, part)})
-            self._ahead = [*getattr(self, "_ahead", []), *self._get(ahead, [of_part])]
+            self._ahead += self._get(ahead, [of_part])
             refs.append(TaskRef(of_part))
         layers.add({key: Task(key, tasks.from_pieces, *refs)})
         return key
