@@ -38,8 +38,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "onnx":  # when it is asked for, because it imports skl2onnx
+    if name in ("dask", "onnx"):  # when asked for, because they import Dask and skl2onnx
         from importlib import import_module
 
-        return import_module(".onnx", __name__)
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,16 +1,35 @@
-"""One cluster of two processes for most tests."""
+"""A small cluster of processes, over TCP, for most tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from clusters import local_cluster
-from distributed import Client
+from distributed import Client, LocalCluster
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Client]:
-    """A client of two workers over TCP, of one thread each."""
-    with local_cluster(2) as client:
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        scheduler_port=0,
+        dashboard_address=":0",
+        silence_logs=50,
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def workers(cluster: LocalCluster) -> Iterator[Client]:
+    """A client that is nobody's default."""
+    with Client(cluster, set_as_default=False) as client:
         yield client

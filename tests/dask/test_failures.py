@@ -52,65 +52,65 @@ def stop() -> None:
         raise RuntimeError("stopped here")
 
 
-def test_a_lost_worker_changes_no_bit(cluster: Client) -> None:
+def test_a_lost_worker_changes_no_bit(workers: Client) -> None:
     parts = in_parts(ROWS, LABELS)
-    expected = sha(classifier(cluster).fit(*parts))
-    address = next(iter(cluster.nthreads()))
-    model = classifier(cluster).set_callbacks(AtEpoch(2, lambda: kill(cluster, address)))
+    expected = sha(classifier(workers).fit(*parts))
+    address = next(iter(workers.nthreads()))
+    model = classifier(workers).set_callbacks(AtEpoch(2, lambda: kill(workers, address)))
     with pytest.warns(RuntimeWarning, match="was lost amid the fit"):
         model.fit(*parts)
     assert sha(model) == expected
 
 
 def test_a_fit_goes_on_from_its_file(
-    cluster: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also amid an epoch, and on another number of workers than it began on."""
     X, y = in_parts(ROWS, LABELS)
     for options in ({"dropout": 0.1, "outer_momentum": 0.5, "early_stopping": True},):
-        expected = classifier(cluster, n_shards=2, **options).fit(X, y)
+        expected = classifier(workers, n_shards=2, **options).fit(X, y)
         file = Checkpoint(tmp_path / f"{len(options)}.checkpoint", seconds=0)
-        broken = classifier(cluster, n_shards=2, **options).set_callbacks(AtEpoch(2, stop))
+        broken = classifier(workers, n_shards=2, **options).set_callbacks(AtEpoch(2, stop))
         monkeypatch.setitem(ARMED, "stop", True)
         with pytest.raises(RuntimeError, match="stopped here"):
             broken.fit(X, y, resume=file)
         with pytest.raises(ValueError, match=r"another n_shards_"):
-            classifier(cluster, n_shards=3, **options).fit(X, y, resume=file)
+            classifier(workers, n_shards=3, **options).fit(X, y, resume=file)
         with pytest.raises(ValueError, match=r"another X, y, sample_weight"):
-            classifier(cluster, n_shards=2, **options).fit(X + 1, y, resume=file)
+            classifier(workers, n_shards=2, **options).fit(X + 1, y, resume=file)
         monkeypatch.setitem(ARMED, "stop", False)
-        resumed = classifier(cluster, n_shards=None, **options).set_callbacks(AtEpoch(2, stop))
+        resumed = classifier(workers, n_shards=None, **options).set_callbacks(AtEpoch(2, stop))
         resumed.fit(X, y, resume=file)
         assert sha(resumed) == sha(expected)
         assert resumed.loss_curve_ == expected.loss_curve_
         assert resumed.n_rounds_ == expected.n_rounds_
 
 
-def test_an_interrupt_leaves_the_last_mean(cluster: Client) -> None:
+def test_an_interrupt_leaves_the_last_mean(workers: Client) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
     X, y = in_parts(ROWS, LABELS)
-    model = classifier(cluster, max_iter=50).set_callbacks(AtEpoch(3, interrupt))
+    model = classifier(workers, max_iter=50).set_callbacks(AtEpoch(3, interrupt))
     with pytest.warns(UserWarning, match="interrupted by user"):
         model.fit(X, y)
     assert model.n_iter_ in (3, 4)
     model.predict(ROWS)
 
 
-def test_a_fit_in_a_task_and_two_clients_at_once(cluster: Client) -> None:
+def test_a_fit_in_a_task_and_two_clients_at_once(workers: Client) -> None:
     parts = in_parts(ROWS, LABELS)
 
     def fit() -> str:
         return sha(classifier(None).fit(*in_parts(ROWS, LABELS)))
 
-    expected = sha(classifier(cluster).fit(*parts))
-    with Client(cluster.scheduler.address, set_as_default=False) as other:
-        in_task = cluster.submit(fit, pure=False)
+    expected = sha(classifier(workers).fit(*parts))
+    with Client(workers.scheduler.address, set_as_default=False) as other:
+        in_task = workers.submit(fit, pure=False)
         found = []
         thread = Thread(target=lambda: found.append(sha(classifier(other).fit(*parts))))
         thread.start()
-        found.append(sha(classifier(cluster).fit(*parts)))
+        found.append(sha(classifier(workers).fit(*parts)))
         thread.join()
         found.append(in_task.result(timeout=60))
     assert found == [expected] * 3
@@ -156,10 +156,10 @@ def test_no_workers() -> None:
         classifier(client).fit(*in_parts(ROWS, LABELS))
 
 
-def test_asynchronous_clients_are_refused(cluster: Client) -> None:
+def test_asynchronous_clients_are_refused(workers: Client) -> None:
     async def fit() -> None:
         async with Client(
-            cluster.scheduler.address, asynchronous=True, set_as_default=False
+            workers.scheduler.address, asynchronous=True, set_as_default=False
         ) as client:
             classifier(client).fit(*in_parts(ROWS, LABELS))
 

@@ -34,16 +34,16 @@ def fitted(client: Client, *, persists: bool = False, **options: Any) -> DaskMLP
 
 
 @pytest.fixture(scope="module")
-def there(cluster: Client) -> DaskMLPClassifier:
+def there(workers: Client) -> DaskMLPClassifier:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return fitted(cluster)
+        return fitted(workers)
 
 
 def test_bits_do_not_depend_on_workers_threads_and_persistence(
-    cluster: Client, there: DaskMLPClassifier
+    workers: Client, there: DaskMLPClassifier
 ) -> None:
-    assert sha(fitted(cluster, persists=True)) == sha(there)
+    assert sha(fitted(workers, persists=True)) == sha(there)
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
@@ -70,7 +70,7 @@ def test_bits_of_one_two_and_four_workers() -> None:
     assert [len(each) for each in found.values()] == [1, 1]
 
 
-def test_sync_at_each_step_is_a_large_batch(cluster: Client) -> None:
+def test_sync_at_each_step_is_a_large_batch(workers: Client) -> None:
     """K shards of batches B with alpha are batches of K B with K alpha."""
     X, y = digits()
     X, y = X[:800], y[:800]
@@ -79,7 +79,7 @@ def test_sync_at_each_step_is_a_large_batch(cluster: Client) -> None:
     # partition i is of shard i % 4: each has one partition here
     there = DaskMLPClassifier(
         (20,),
-        client=cluster,
+        client=workers,
         n_shards=n_shards,
         sync_every=1,
         batch_size=batch_size,
@@ -95,13 +95,13 @@ def test_sync_at_each_step_is_a_large_batch(cluster: Client) -> None:
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
 
 
-def test_sample_weights_weigh_the_means(cluster: Client) -> None:
+def test_sample_weights_weigh_the_means(workers: Client) -> None:
     """Of two shards, one twice as heavy, a step of the mean is that of the large batch."""
     X, y = digits()
     X, y, weight = X[:800], y[:800], np.repeat([1.0, 3.0], 400)
     options = {"solver": "sgd", "shuffle": False, "random_state": 0, "max_iter": 2, "alpha": 0.0}
     there = DaskMLPClassifier(
-        (20,), client=cluster, n_shards=2, sync_every=1, batch_size=40, **options
+        (20,), client=workers, n_shards=2, sync_every=1, batch_size=40, **options
     ).fit(*in_parts(X, y, weight, rows=400))
     steps = np.arange(800).reshape(2, -1, 40).transpose(1, 0, 2).ravel()
     here = MLPClassifier((20,), batch_size=80, **options).fit(X[steps], y[steps], weight[steps])
@@ -145,49 +145,49 @@ def test_rounds_pass_each_row_once(n_rows: int, batch_size: int, n_rounds: int) 
     ids=lambda options: next(iter(options)),
 )
 def test_other_ways_to_the_mean(
-    cluster: Client, there: DaskMLPClassifier, options: dict[str, Any]
+    workers: Client, there: DaskMLPClassifier, options: dict[str, Any]
 ) -> None:
-    model = fitted(cluster, **options)
+    model = fitted(workers, **options)
     assert sha(model) != sha(there)
     if "moments" in options:
-        assert sha(model) == sha(fitted(cluster, **options))
+        assert sha(model) == sha(fitted(workers, **options))
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     if "early_stopping" in options:
         assert model.n_iter_ < 9
         assert model.best_validation_score_ == max(model.history_["val_accuracy"])
 
 
-def test_a_validation_set_in_shards(cluster: Client) -> None:
+def test_a_validation_set_in_shards(workers: Client) -> None:
     """What is measured on it is what the local estimator measures on all of it."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((500, 4))
     y, weight = X[:, 0] ** 2, rng.random(500)
     given = dict(zip(("X_val", "y_val", "sample_weight_val"), in_parts(X, y, weight), strict=True))
     for loss in ("squared_error", "pinball"):
-        reg = DaskMLPRegressor(loss, (10,), client=cluster, n_shards=2, max_iter=2, random_state=0)
+        reg = DaskMLPRegressor(loss, (10,), client=workers, n_shards=2, max_iter=2, random_state=0)
         reg.fit(*in_parts(X, y), **given)
         column = "val_r2" if loss == "squared_error" else "val_d2_pinball"
         score = reg.to_local().score(X, y, weight)
         assert reg.history_[column][-1] == pytest.approx(score, rel=1e-12)
 
 
-def test_a_state_of_several_messages(cluster: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_of_several_messages(workers: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pymlp.dask._rounds.PART_BYTES", 5000)
-    split = fitted(cluster, n_shards=2, max_iter=1)
+    split = fitted(workers, n_shards=2, max_iter=1)
     monkeypatch.undo()
-    assert sha(split) == sha(fitted(cluster, n_shards=2, max_iter=1))
+    assert sha(split) == sha(fitted(workers, n_shards=2, max_iter=1))
 
 
-def test_nothing_is_left_on_the_cluster(cluster: Client, there: DaskMLPClassifier) -> None:
+def test_nothing_is_left_on_the_cluster(workers: Client, there: DaskMLPClassifier) -> None:
     deadline = time.monotonic() + 10
-    while n_tasks(cluster) and time.monotonic() < deadline:
+    while n_tasks(workers) and time.monotonic() < deadline:
         time.sleep(0.05)  # they are released when somebody has time
-    assert n_tasks(cluster) == 0
-    assert there.client_ is cluster
+    assert n_tasks(workers) == 0
+    assert there.client_ is workers
 
 
 def test_copies_pickles_and_files(
-    cluster: Client, there: DaskMLPClassifier, tmp_path: Path
+    workers: Client, there: DaskMLPClassifier, tmp_path: Path
 ) -> None:
     model = there
     X, y = digits()
@@ -196,7 +196,7 @@ def test_copies_pickles_and_files(
     assert not hasattr(kept, "client_")
     assert (kept.n_shards_, kept.shard_sizes_) == (4, model.shard_sizes_)
     np.testing.assert_array_equal(kept.predict(X), model.predict(X))
-    assert clone(model).client is cluster
+    assert clone(model).client is workers
     assert clone(model).get_params() == model.get_params()
     local = model.to_local()
     assert type(local) is MLPClassifier
@@ -210,15 +210,15 @@ def test_copies_pickles_and_files(
 
 
 @pytest.mark.skipif(not hasattr(pymlp.dask, "predict"), reason="comes with the predictions")
-def test_predictions_of_collections_are_lazy(cluster: Client, there: DaskMLPClassifier) -> None:
+def test_predictions_of_collections_are_lazy(workers: Client, there: DaskMLPClassifier) -> None:
     rows, labels = digits()
     X, y = in_parts(rows, labels)
-    with cluster.as_current():
+    with workers.as_current():
         for method in ("predict", "predict_proba", "transform"):
             lazy = getattr(there, method)(X)
             assert lazy.npartitions == X.npartitions
             here = getattr(there.to_local(), method)(rows)
-            np.testing.assert_array_equal(cluster.compute(lazy).result(), here)
+            np.testing.assert_array_equal(workers.compute(lazy).result(), here)
         assert there.score(X, y) == there.score(rows, labels)
 
 
@@ -230,21 +230,21 @@ def test_other_methods_do_not_load_a_collection(there: DaskMLPClassifier) -> Non
         there.hidden_activations(X)
 
 
-def test_callbacks_hear_of_each_epoch(cluster: Client) -> None:
+def test_callbacks_hear_of_each_epoch(workers: Client) -> None:
     stops = EarlyStopping(monitor="loss", patience=1, min_delta=10.0)
     X, y = in_parts(*digits())
-    model = DaskMLPClassifier((9,), client=cluster, n_shards=2, max_iter=9, random_state=0)
+    model = DaskMLPClassifier((9,), client=workers, n_shards=2, max_iter=9, random_state=0)
     model.set_callbacks(stops).fit(X, y)
     assert model.n_iter_ < 9
 
 
-def test_balanced_classes_weigh_as_here(cluster: Client) -> None:
+def test_balanced_classes_weigh_as_here(workers: Client) -> None:
     X, y = digits()
     kept = (y > 2) | (np.arange(len(y)) % 3 == 0)
     options = {"class_weight": "balanced", "max_iter": 2, "random_state": 0, "shuffle": False}
     there = DaskMLPClassifier(
         (9,),
-        client=cluster,
+        client=workers,
         n_shards=2,
         sync_every=1,
         batch_size=50,

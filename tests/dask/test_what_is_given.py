@@ -34,7 +34,7 @@ def frame(n: int = 800) -> pd.DataFrame:
     return pd.DataFrame({**columns, "digit": y[:n]})
 
 
-def test_columns_of_one_parquet_set(cluster: Client, tmp_path: Path) -> None:
+def test_columns_of_one_parquet_set(workers: Client, tmp_path: Path) -> None:
     """X and y come in different partitions, for y reads few columns: all rows are used."""
     whole = frame()
     for k in range(8):
@@ -44,15 +44,15 @@ def test_columns_of_one_parquet_set(cluster: Client, tmp_path: Path) -> None:
     X, y = read[names], read["digit"]
     assert X.optimize().npartitions != y.optimize().npartitions
     here = MLPClassifier((9,), max_iter=2, random_state=0).fit(whole[names], whole["digit"])
-    there = classifier(cluster, n_shards=1).fit(X, y)
+    there = classifier(workers, n_shards=1).fit(X, y)
     assert sha(there) == sha(here)
     assert list(there.feature_names_in_) == names
-    arrays = classifier(cluster, n_shards=1).fit(X.values, y.values)
+    arrays = classifier(workers, n_shards=1).fit(X.values, y.values)
     assert sha(arrays) == sha(here)
-    assert sum(classifier(cluster).fit(X, y).shard_sizes_) == 800
+    assert sum(classifier(workers).fit(X, y).shard_sizes_) == 800
 
 
-def test_frames_with_unknown_lengths_and_empty_partitions(cluster: Client) -> None:
+def test_frames_with_unknown_lengths_and_empty_partitions(workers: Client) -> None:
     whole = frame()
     whole["group"] = np.arange(len(whole)) // 100
     parts = dd.from_pandas(whole, npartitions=8, sort=False)
@@ -61,45 +61,45 @@ def test_frames_with_unknown_lengths_and_empty_partitions(cluster: Client) -> No
     rows = whole[(whole["digit"] < 5) & (whole["group"] % 3 != 1)].drop(columns="group")
     here = MLPClassifier((9,), max_iter=2, random_state=0)
     here.fit(rows.drop(columns="digit"), rows["digit"])
-    assert sha(classifier(cluster, n_shards=1).fit(X, y)) == sha(here)
-    model = classifier(cluster, n_shards=3).fit(X.values, y.values)
+    assert sha(classifier(workers, n_shards=1).fit(X, y)) == sha(here)
+    model = classifier(workers, n_shards=3).fit(X.values, y.values)
     assert len(model.shard_sizes_) == 3
     assert sum(model.shard_sizes_) == len(rows)
 
 
-def test_partitions_of_one_class_each(cluster: Client) -> None:
+def test_partitions_of_one_class_each(workers: Client) -> None:
     X, y = digits()
     order = np.argsort(y, kind="stable")
-    model = classifier(cluster, n_shards=4, max_iter=8).fit(*in_parts(X[order], y[order], rows=90))
+    model = classifier(workers, n_shards=4, max_iter=8).fit(*in_parts(X[order], y[order], rows=90))
     assert list(model.classes_) == list(range(10))
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
-def test_other_chunks_of_y(cluster: Client) -> None:
+def test_other_chunks_of_y(workers: Client) -> None:
     X, y = digits()
     parts = in_parts(X, rows=300)[0], in_parts(y, rows=500)[0]
-    assert sha(classifier(cluster).fit(*parts)) == sha(
-        classifier(cluster).fit(*in_parts(X, y, rows=300))
+    assert sha(classifier(workers).fit(*parts)) == sha(
+        classifier(workers).fit(*in_parts(X, y, rows=300))
     )
 
 
-def test_more_shards_than_partitions(cluster: Client) -> None:
+def test_more_shards_than_partitions(workers: Client) -> None:
     parts = in_parts(*digits(), rows=900)
     with pytest.warns(UserWarning, match=r"2 partitions with rows for n_shards=5"):
-        model = classifier(cluster, n_shards=5).fit(*parts)
+        model = classifier(workers, n_shards=5).fit(*parts)
     assert model.n_shards_ == 2
-    cluster.wait_for_workers(2, timeout=60)  # another test may have killed one
-    assert classifier(cluster, n_shards=None).fit(*parts).n_shards_ == 2
+    workers.wait_for_workers(2, timeout=60)  # another test may have killed one
+    assert classifier(workers, n_shards=None).fit(*parts).n_shards_ == 2
 
 
 ROWS, LABELS = digits()
 
 
 @pytest.fixture(scope="module")
-def fitted(cluster: Client) -> DaskMLPClassifier:
+def fitted(workers: Client) -> DaskMLPClassifier:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return classifier(cluster).fit(*in_parts(ROWS, LABELS))
+        return classifier(workers).fit(*in_parts(ROWS, LABELS))
 
 
 def wrong(name: str) -> tuple[Any, ...]:
@@ -181,22 +181,22 @@ def test_errors_leave_the_estimator_as_it_was(
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_wrong_parameters(cluster: Client, options: dict[str, Any], message: str) -> None:
+def test_wrong_parameters(workers: Client, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        classifier(options.pop("client", cluster), **options).fit(*in_parts(ROWS, LABELS))
+        classifier(options.pop("client", workers), **options).fit(*in_parts(ROWS, LABELS))
 
 
-def test_no_client_and_unknown_arguments(cluster: Client) -> None:
+def test_no_client_and_unknown_arguments(workers: Client) -> None:
     parts = in_parts(ROWS, LABELS)
     with pytest.raises(ValueError, match=r"distributed\.Client\(\) starts one"):
         DaskMLPClassifier((9,)).fit(*parts)
     with pytest.raises(TypeError, match="has no argument 'eval_set': X_val"):
-        classifier(cluster).fit(*parts, eval_set=1)  # type: ignore[call-arg]
+        classifier(workers).fit(*parts, eval_set=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=re.escape("unexpected keyword argument 'n_shard'")):
         DaskMLPClassifier((9,), n_shard=2)
     with pytest.raises(AttributeError, match="warm_start='full'"):
-        classifier(cluster).partial_fit(*parts)
-    reg = DaskMLPRegressor(client=cluster)
+        classifier(workers).partial_fit(*parts)
+    reg = DaskMLPRegressor(client=workers)
     with pytest.raises(ValueError, match="y must be numeric"):
         reg.fit(parts[0], parts[1].astype(str))
 

@@ -25,6 +25,7 @@ PAGES = [README, DOCS / "index.md", *sorted((DOCS / "how-to").glob("*.md"))]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SHOWN = re.compile(r"^print\(.*\)  # ([\d\[].*)$", re.MULTILINE)  # what a line prints
 EXTRAS = {  # code: what it needs beside pymlp
+    "pymlp.dask": "dask",
     "pymlp.onnx": "onnx",
     "pymlp.plotting": "plot",
     "resume=": "files",
@@ -48,7 +49,10 @@ MODULES = [
     "pymlp.callbacks._files",
     "pymlp.callbacks._logs",
     "pymlp.callbacks._learning_rate",
+    "pymlp._data.streamed",
+    "pymlp.dask._ensembles",
     "pymlp.dask._estimators",
+    "pymlp.dask._predict",
     "pymlp.dask.rounds",
     "pymlp.datasets",
     "pymlp.onnx",
@@ -74,6 +78,12 @@ DOCUMENTED = [
     pymlp.callbacks.ModelCheckpoint,
     pymlp.callbacks.ReduceLROnPlateau,
     pymlp.callbacks.TensorBoard,
+    pymlp.dask.Streamed,
+    pymlp.dask.fit,
+    pymlp.dask.predict,
+    pymlp.dask.predict_proba,
+    pymlp.dask.score,
+    pymlp.dask.transform,
     pymlp.preprocessing.TableEncoder,
     pymlp.schedules.Cosine,
     pymlp.schedules.Exponential,

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import (
+    _check_feature_names,
     _check_n_features,
     _check_sample_weight,
     _check_y,
+    check_consistent_length,
     validate_data,
 )
 
@@ -21,6 +23,7 @@ from .._system.arrays import ENGINE_LAYOUT, Array, unwatched
 from .._system.memory import check_memory
 from .frames import columns_of, has_times, is_frame, is_of_time, is_structured, native, widened
 from .sparse import check_sparse
+from .streamed import Streamed, StreamedRows
 
 DATES = "X must hold numbers, of dates for instance (dates - first) / Timedelta('1 day'). Got"
 BLOCK_BYTES = 2**20  # of X, checked at a time: stays in the cache
@@ -38,7 +41,7 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     ----------
     est : estimator
         Its features are set, or compared.
-    X : {array-like, sparse matrix, ExpandedRows} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, ExpandedRows, StreamedRows} of shape (n_samples, n_features)
     *y
         Nothing, or y.
     types : sequence of dtype
@@ -57,6 +60,12 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
     if isinstance(X, ExpandedRows):  # whose numbers are sound
         _check_n_features(est, X, reset=reset)
         return (X, checked_y(*y, y_numeric=options["y_numeric"])) if y else X
+    if isinstance(X, StreamedRows):  # checked when they are read
+        _check_feature_names(est, X.no_rows, reset=reset)
+        _check_n_features(est, X, reset=reset)
+        checked = checked_y(*y, y_numeric=options["y_numeric"])
+        check_consistent_length(X, checked)
+        return X, checked
     for values, name in zip((X, *y), ("X", "y"), strict=False):
         _check_form(values, name)
     X = widened(X)
@@ -78,6 +87,51 @@ def validated(est: Any, X: Any, *y: Any, types: Sequence[Any], reset: bool, **op
         _check_finite(rows, arithmetic_type(rows, types), type(est).__name__)
     rows = _laid_out(rows)
     return (rows, checked[1]) if y else rows
+
+
+def stored_type(rows: Any, types: Sequence[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
+    """In which type to store rows for `validated`, whose bits stay the same; and the arithmetic's.
+
+    Parameters
+    ----------
+    rows : array, sparse matrix or frame of shape (n, n_features)
+        There may be none.
+    types : sequence of dtype
+        Of the arithmetic.
+    """
+    if isinstance(rows, np.ndarray) and _is_read_by_the_engine(rows.dtype):
+        arithmetic = arithmetic_type(rows, [np.dtype(t) for t in types])
+        return (rows.dtype if rows.itemsize <= arithmetic.itemsize else arithmetic), arithmetic
+    none = rows.iloc[:0] if hasattr(rows, "iloc") else rows[:0]
+    with _saying_what_is_allowed(none):
+        dtype: np.dtype[Any] = _converted(none, list(types)).dtype
+    return dtype, dtype
+
+
+def rows_in(rows: Any, dtype: np.dtype[Any]) -> Any:
+    """Rows as `validated` converts them, but for what they hold: an array or a CSR matrix."""
+    _check_form(rows, "X")
+    rows = widened(rows)
+    with _saying_what_is_allowed(rows):
+        return _laid_out(_converted(rows, dtype))
+
+
+def _converted(rows: Any, dtype: Any) -> Any:
+    return check_array(
+        rows,
+        accept_sparse="csr",
+        dtype=dtype,
+        order="C",
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        input_name="X",
+    )
+
+
+def finite_rows(rows: Any, dtype: np.dtype[Any]) -> Any:
+    """Check that rows are finite in the arithmetic's type, and return them."""
+    _check_finite(rows.data if sparse.issparse(rows) else rows, dtype, "")
+    return rows
 
 
 def checked_y(y: Any, *, y_numeric: bool) -> Any:
@@ -142,7 +196,8 @@ def _check_form(values: Any, name: str) -> None:
     """Refuse what scikit-learn's checks would take for something else, or would not survive."""
     check_sparse(values, name)
     refuse_masked(values, name)
-    unordered = isinstance(values, Mapping | Set | Iterator) and not sparse.issparse(values)
+    unordered = isinstance(values, Mapping | Set | Iterator | Streamed)
+    unordered = unordered and not sparse.issparse(values)
     if name == "X" and (unordered or callable(values)):
         raise TypeError(
             "X must be an array-like or sparse matrix of shape (n_samples, n_features), got a "
@@ -229,7 +284,7 @@ def _check_finite(X: Any, dtype: np.dtype[Any], estimator_name: str) -> None:
     """Check that every number of X is finite in the arithmetic's type."""
     if X.dtype.kind != "f":
         return
-    n = max(1, BLOCK_BYTES // max(1, X.itemsize * X.shape[1]))
+    n = max(1, BLOCK_BYTES // max(1, X.itemsize * (X.shape[1] if X.ndim == 2 else 1)))
     for first in range(0, len(X), n):
         with unwatched():  # of numbers, and of their sum
             block = X[first : first + n].astype(dtype, copy=False)

@@ -157,7 +157,7 @@ class RealTargets(Target):
 
     def _by_target(self, outputs: Array) -> Array:
         """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
-        return np.sort(outputs.reshape(len(outputs), -1, self.n_quantiles), axis=2)
+        return np.sort(outputs.reshape(len(outputs), self.n_targets, self.n_quantiles), axis=2)
 
 
 def as_numbers(y: Any) -> Any:

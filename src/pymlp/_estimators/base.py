@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 
 from .._data.samples import Given, Samples
+from .._data.spool import within_reach
+from .._data.streamed import StreamedRows
 from .._fit.epochs import run_epochs
 from .._fit.fit import Fit, Limits
 from .._fit.lbfgs import run_lbfgs
@@ -56,10 +58,12 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Streamed} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless
             `precision` says otherwise. An array of real numbers is never copied, whatever its
-            type (of at most 64 bits) and strides; it may be memory-mapped.
+            type (of at most 64 bits) and strides; it may be memory-mapped. Dask's arrays and
+            frames, arrays of zarr and h5py, and pyarrow's datasets are copied, block by block, to a
+            temporary file; of a `pymlp.dask.Streamed` a buffer of rows is in memory.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             Of a classifier class labels of any type: one a sample, an indicator matrix of zeros
             and ones (multilabel), or several a sample (multi-output). Of a regressor targets,
@@ -111,7 +115,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             `weight_decay` with ``solver='adam'``.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val, resume=resume)
+        with within_reach(Given(X, y, sample_weight), given_val, self._types_of_fit) as reached:
+            return self._fit(*reached, resume=resume)
 
     # --- the course of a fit ---------------------------------------------------------------------
 
@@ -149,6 +154,8 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
             is_first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
             if is_first or not incremental:
                 self._warn_of_idle(is_validated=given_val is not None)
+            if isinstance(given.X, StreamedRows):
+                self._check_streamed(is_validated=given_val is not None)
             train, plain, dtype = self._prepared(given, is_first=is_first, incremental=incremental)
             self._seed(checkpoint)
             units = [train.X.shape[1], *self._hidden_units(), self.n_outputs_]
@@ -214,6 +221,20 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
         self._check_options()
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+
+    def _check_streamed(self, *, is_validated: bool) -> None:
+        """Check that a fit needs no more of X than a window at a time."""
+        needs = {
+            "solver='lbfgs'": self.solver == "lbfgs",
+            "early_stopping=True without X_val and y_val": self._stops_early() and not is_validated,
+            "monitor_gradients=True": self.monitor_gradients,
+        }
+        if any(needs.values()):
+            raise ValueError(
+                f"{next(name for name in needs if needs[name])} needs all rows at once, of which a "
+                "Streamed X has a buffer: pass the collection itself, which is copied to a "
+                "temporary file."
+            )
 
     def _publish(self, records: Records) -> None:
         """Set the fitted attributes that count and measure."""

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from itertools import zip_longest
 from numbers import Integral
@@ -21,13 +22,14 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _core
 from .._data.checks import arithmetic_type, checked_weight, naming, validated
 from .._data.samples import Given
+from .._data.spool import within_reach
 from .._system.arrays import Array, unwatched
 from .._system.elsewhere import elsewhere
 from .._system.memory import check_memory
 from .._system.messages import Warned, warn
 from .._system.params import check_params
 from .._system.random_states import undrawn
-from .._system.threads import fit_side_by_side, limited_threads
+from .._system.threads import Fitted, fit_side_by_side, limited_threads
 from .answers import OF_ENSEMBLE, OF_FIT
 from .base import BaseMLP
 from .fitted import network_of
@@ -69,6 +71,9 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
     def _validate_params(self) -> None:
         check_params(self)
 
+    def _side_by_side(self, fits: Sequence[Callable[[], Any]], **teams: int) -> Any:
+        return fit_side_by_side(fits, **teams)
+
     @abstractmethod
     def _template(self) -> BaseMLP:
         """The estimator that the members are clones of."""
@@ -101,9 +106,10 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Streamed} of shape (n_samples, n_features)
             Training data; float32 is trained in float32, anything else in float64, unless the
-            members' `precision` says otherwise. No member copies it.
+            members' `precision` says otherwise. No member copies it. Collections of Dask, zarr and
+            others are taken as `MLPClassifier.fit` takes them.
         y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_outputs)
             Labels or targets, as the members take them.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -134,7 +140,9 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             What members warn of, once for all, with the number of members.
         """
         given_val = given_validation_set(X_val, y_val, sample_weight_val)
-        return self._fit(Given(X, y, sample_weight), given_val)
+        types = partial(self._template()._arithmetic_types, is_first=True)
+        with within_reach(Given(X, y, sample_weight), given_val, types) as reached:
+            return self._fit(*reached)
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -203,8 +211,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         check_memory(
             self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
         )
-        rng = check_random_state(self.random_state)
-        seeds = [rng.randint(np.iinfo(np.int32).max) for _ in range(self.n_estimators)]
+        seeds = _drawn_seeds(self.random_state, self.n_estimators)
         return [partial(_clone, template, seed) for seed in seeds]
 
     def _copies(self, template: Any) -> list[Callable[[], Any]]:
@@ -230,19 +237,14 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         most = max(64, 4 * (os.cpu_count() or 1))
         n_threads = min(self.n_threads or _core.max_threads(), most)
         n_workers = max(1, min(len(fits), n_threads // team))
-        fitted, interrupted = fit_side_by_side(
+        fitted, interrupted = self._side_by_side(
             fits, n_workers=n_workers, n_threads=max(1, n_threads // n_workers)
         )
-        remarks = []
         if interrupted:
             fitted = [f for f in fitted if f.estimator.n_iter_ > 0]
             if not fitted or incremental:
                 raise KeyboardInterrupt
-            kept = f"{len(fitted)} of {len(fits)} members are kept."
-            remarks.append(Warned(UserWarning, f"Training interrupted by user: {kept}"))
-        for warned, count in Counter(w for f in fitted for w in dict.fromkeys(f.warned)).items():
-            message = f"{count} of {len(fits)} members: {warned.message}"
-            remarks.append(Warned(warned.category, message))
+        remarks = _remarks([f.warned for f in fitted], len(fits), interrupted=interrupted)
         return [f.estimator for f in fitted], remarks
 
     # --- predictions -----------------------------------------------------------------------------
@@ -263,6 +265,92 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         tags = get_tags(self._template())
         tags.transformer_tags = None
         return tags
+
+
+# --- a fit whose members are trained elsewhere --------------------------------------------------
+
+
+def to_be_sent(ensemble: Ensemble) -> Ensemble:
+    """An unfitted copy with valid parameters, of which each member can be fitted anywhere."""
+    ensemble._validate_params()
+    ensemble._template()._validate_params()
+    sent: Ensemble = clone(ensemble)
+    if not isinstance(ensemble.random_state, Integral):  # all are to draw what is drawn here
+        sent.random_state = deepcopy(check_random_state(ensemble.random_state))
+    return sent
+
+
+def fit_member(
+    ensemble: Ensemble, k: int, given: Given, given_val: Given | None
+) -> tuple[Ensemble, list[Warned]]:
+    """Fit an ensemble's k-th member only, with the bits that it has in a fit of all.
+
+    Returns the ensemble of this member, and what that warns of.
+    """
+    warned: list[Warned] = []
+
+    def only_this(
+        fits: Sequence[Callable[[], Any]], *, n_workers: int, n_threads: int
+    ) -> tuple[list[Fitted], bool]:
+        teams = {"n_workers": 1, "n_threads": n_workers * n_threads}
+        fitted, interrupted = fit_side_by_side(fits[k : k + 1], **teams)
+        warned.extend(w for f in fitted for w in f.warned)
+        return [f._replace(warned=[]) for f in fitted], interrupted
+
+    part = clone(ensemble)
+    if part.n_threads is None:
+        part.n_threads = 1
+    part._side_by_side = only_this
+    validation = {}
+    if given_val is not None:
+        names = "X_val", "y_val", "sample_weight_val"
+        validation = dict(zip(names, given_val[:3], strict=True))
+    part.fit(*given[:3], **validation)
+    del part._side_by_side
+    return part, warned
+
+
+def adopt_members(ensemble: Ensemble, parts: Sequence[tuple[Ensemble, list[Warned]]]) -> None:
+    """Make of what `fit_member` has returned what a fit of all makes; some may have been left out.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        From which the parts were made.
+    parts : sequence
+        In the members' order.
+    """
+    n_members = ensemble.n_estimators
+    _drawn_seeds(ensemble.random_state, n_members)  # as a fit here would
+    unfitted = vars(clone(ensemble)).keys()
+    for name in vars(ensemble).keys() - unfitted:
+        delattr(ensemble, name)
+    (first, _), *_ = parts
+    ensemble.__dict__.update({k: v for k, v in vars(first).items() if k not in unfitted})
+    ensemble.estimators_ = [member for part, _ in parts for member in part.estimators_]
+    all_warned = [warned for _, warned in parts]
+    for remark in _remarks(all_warned, n_members, interrupted=len(parts) < n_members):
+        warn(remark.message, remark.category)
+
+
+def _remarks(
+    warned_by_member: Sequence[list[Warned]], n_members: int, *, interrupted: bool
+) -> list[Warned]:
+    """What is to be warned of, once for all members, and how many of them it concerns."""
+    remarks = []
+    if interrupted:
+        kept = f"{len(warned_by_member)} of {n_members} members are kept."
+        remarks.append(Warned(UserWarning, f"Training interrupted by user: {kept}"))
+    counts = Counter(w for warned in warned_by_member for w in dict.fromkeys(warned))
+    for warned, count in counts.items():
+        message = f"{count} of {n_members} members: {warned.message}"
+        remarks.append(Warned(warned.category, message))
+    return remarks
+
+
+def _drawn_seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
+    rng = check_random_state(random_state)
+    return [rng.randint(np.iinfo(np.int32).max) for _ in range(n)]
 
 
 def _clone(template: Any, seed: int) -> Any:

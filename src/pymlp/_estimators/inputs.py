@@ -71,6 +71,10 @@ class LabelledInput(FittedNetwork, ABC):
             return [np.float64, np.float32]
         return [self._fitted_parameters().coefs[0].dtype]  # a model that goes on keeps its type
 
+    def _types_of_fit(self) -> list[Any]:
+        """Types that a ``fit`` may compute in."""
+        return self._arithmetic_types(is_first=not (hasattr(self, "coefs_") and self.warm_start))
+
     def _validated_X_y(  # noqa: N802
         self, given: Given, types: list[Any], *, reset: bool
     ) -> tuple[Any, Any]:

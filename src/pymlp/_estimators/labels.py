@@ -178,8 +178,12 @@ class LabelsMixin(ClassifierMixin):
             If X, y or the weights are not what `fit` takes, or if the weights' sum is infinite.
         """
         check_is_fitted(self)
+        return self._score_of(lambda: self.predict(X), y, sample_weight)
+
+    def _score_of(self, predict: Callable[[], Any], y: Any, sample_weight: Any) -> float:
+        """Score what is predicted once y is known to be sound."""
         labels = check_labels(checked_y(as_labels(y), y_numeric=False))
-        predicted = self.predict(X)
+        predicted = predict()
         check_consistent_length(labels, predicted)
         weight = weight_of_a_mean(sample_weight, predicted)
         with np.errstate(under="ignore"):

@@ -8,6 +8,7 @@ averages, the moments, the records of the epochs, and a few rows with the output
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from copy import copy
 from numbers import Integral, Real
@@ -31,6 +32,14 @@ OF_TARGETS = ("target_mean_", "target_scale_")  # of a regressor for tables
 
 class Savable:
     """An estimator that goes into files."""
+
+    def __sizeof__(self) -> int:
+        """Count its bytes with those of its arrays, by which Dask decides where a task runs."""
+        arrays: list[Array] = [*getattr(self, "coefs_", []), *getattr(self, "averaged_coefs_", [])]
+        for moment in getattr(getattr(self, "_optimizer", None), "moments", []):
+            arrays += moment.coefs
+        members = sum(map(sys.getsizeof, getattr(self, "estimators_", [])))
+        return object.__sizeof__(self) + int(sum(a.nbytes for a in arrays)) + members
 
     def save(self, path: str | os.PathLike[str], *, optimizer: bool | None = None) -> None:
         """Write the fitted estimator to a safetensors file, for `pymlp.load`.

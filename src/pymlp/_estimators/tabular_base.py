@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._core import ExpandedRows, Expansion
 from .._data.checks import checked_weight, checked_y, naming
 from .._data.samples import Given
+from .._data.spool import refuse_elsewhere
 from .._fit.validation import hold_out
 from .._network.summary import Summary
 from .._system.arrays import Array
@@ -202,6 +203,8 @@ class Tabular(NestedParams, Ensemble):
         encoder = TableEncoder(**{name: getattr(self, name) for name in OF_ENCODER}, random_state=0)
         before = dict(vars(self))
         try:
+            for X, name in ((given.X, "X"), (given_val and given_val.X, "X_val")):
+                refuse_elsewhere(X, name, type(self).__name__)
             X = checked_table(given.X, self)
             y = self._checked_y(given.y)
             weight = self._weight(given.weight, X, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -47,7 +48,11 @@ class TargetsMixin(RegressorMixin):
             If X, y or the weights are not what `fit` takes, or if the weights' sum is infinite.
         """
         check_is_fitted(self)
+        return self._score_of(lambda: self.predict(X), y, sample_weight)
+
+    def _score_of(self, predict: Callable[[], Any], y: Any, sample_weight: Any) -> float:
+        """Score what is predicted once y is known to be sound."""
         targets = checked_targets(checked_y(as_numbers(y), y_numeric=True))
-        outputs = self.predict(X)
+        outputs = predict()
         weight = weight_of_a_mean(sample_weight, outputs)
         return self._target.score(targets, outputs, weight)

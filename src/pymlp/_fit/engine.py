@@ -7,6 +7,7 @@ import numpy as np
 
 from .._core import Trainer32, Trainer64, TrainerBf16
 from .._data.samples import Samples
+from .._data.streamed import StreamedRows
 from .._network.parameters import Parameters
 from .._system.arrays import Array
 from .optimizer import N_MOMENTS, Optimizer
@@ -50,6 +51,7 @@ class Engine:
         self.average = average
         self.optimizer = optimizer
         self.activations: list[str] = options["activations"]
+        self.batch_size: int = options["batch_size"]
         self.n_threads: int = options["n_threads"]
         self.monitors: bool = options["monitor"]
         coefs = parameters.coefs
@@ -93,11 +95,31 @@ class Engine:
             stay as they were.
         """
         rows = np.arange(order.stop) if isinstance(order, range) else order
-        loss, accuracy = self._trainer.run_epoch(*samples, rows, learning_rate)
+        if isinstance(samples.X, StreamedRows):
+            loss, accuracy = self._run_windows(samples, rows, learning_rate)
+        else:
+            loss, accuracy = self._trainer.run_epoch(*samples, rows, learning_rate)
         if np.isfinite(loss) and not self.keep():
             loss = np.inf
         self._rejected = not np.isfinite(loss)
         return loss, accuracy
+
+    def _run_windows(
+        self, samples: Samples, order: Array | None, learning_rate: float
+    ) -> tuple[float, float]:
+        """Train on windows of whole mini-batches: the steps of one epoch, read as they come."""
+        if order is None:
+            order = np.arange(len(samples.y))
+        loss = hits = total = 0.0
+        for rows, X in samples.X.windows(order, self.batch_size):
+            weight = None if samples.weight is None else samples.weight[rows]
+            window = Samples(X, samples.y[rows], weight)
+            of_window, accuracy = self._trainer.run_epoch(*window, None, learning_rate)
+            n = len(rows) if weight is None else float(weight.sum(dtype=np.float64))
+            loss, hits, total = loss + of_window * len(rows), hits + accuracy * n, total + n
+            if not np.isfinite(of_window):
+                break
+        return loss / len(order), hits / total if total > 0 else 0.0
 
     def monitored(self) -> dict[str, float]:
         """Columns of ``history_`` that ``monitor_gradients`` adds for the last epoch."""

@@ -35,8 +35,7 @@ def run_epochs(fit: Fit, observers: Sequence[Observer]) -> None:
             return
         start = time.perf_counter()
         if fit.shuffle:
-            # draws what scikit-learn's shuffle draws
-            fit.rows = fit.random_state.permutation(fit.rows)
+            fit.rows = fit.permuted_rows()
         for observer in observers:
             observer.begin_epoch(fit)
         rate = optimizer.begin_epoch(limits.n_planned)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._data.samples import Samples
+from .._data.streamed import StreamedRows
 from .._data.targets import Target
 from .._files.values import decoded, encoded
 from .._network.parameters import Parameters
@@ -84,6 +85,13 @@ class Fit:
     limits: Limits
     shuffle: bool = True
     has_ended: bool = False
+
+    def permuted_rows(self) -> Array:
+        """Draw the order of an epoch."""
+        assert not isinstance(self.rows, range)  # shards draw theirs
+        if isinstance(self.train.X, StreamedRows):
+            return self.train.X.permuted(self.rows, self.engine.batch_size, self.random_state)
+        return self.random_state.permutation(self.rows)  # what scikit-learn's shuffle draws
 
     def finish(self) -> None:
         """End the fit: the optimizer has the engine's state, the weights are the best ones."""

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from .._data.checks import BLOCK_BYTES
+from .._data.streamed import StreamedRows
 from .._fit.fit import Fit
 
 WITHOUT_EFFECT = ("n_threads", "verbose")  # parameters that change no number
@@ -187,15 +188,16 @@ def _code_text(code: CodeType) -> str:
 
 
 def digest(*arrays: Any) -> str:
-    """Shapes, types and contents of arrays, CSR matrices or None."""
+    """Shapes, types and contents of arrays, CSR matrices, streams of them or None."""
     found = hashlib.sha256()
     for array in arrays:
-        parts = [array]
-        if sparse.issparse(array):
-            found.update(repr(array.shape).encode())
-            parts = [array.data, array.indices, array.indptr]
-        for part in parts:
-            _add(found, part)
+        for block in array.blocks() if isinstance(array, StreamedRows) else [array]:
+            parts = [block]
+            if sparse.issparse(block):
+                found.update(repr(block.shape).encode())
+                parts = [block.data, block.indices, block.indptr]
+            for part in parts:
+                _add(found, part)
     return found.hexdigest()
 
 
