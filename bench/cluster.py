@@ -106,25 +106,31 @@ def sync(client: Client, options: argparse.Namespace) -> tuple[list[str], Iterat
     parts = in_parts(X[:400_000], noisy[:400_000], 40)
     common = BY_EPOCHS | {"solver": "sgd", "max_iter": options.epochs, "batch_size": 10}
 
-    def rows() -> Iterator[list[str]]:
-        for n in (10, 100, 300, 1000, 3000, 10_000):
-            found, seconds = [], []
-            for seed in range(options.seeds):
-                model = DaskMLPClassifier(
-                    (50,), client=client, n_shards=4, sync_every=n, learning_rate_init=0.02,
-                    random_state=seed, **common,
-                )  # fmt: skip
-                begin = time.perf_counter()
-                model.fit(*parts)
-                seconds.append(time.perf_counter() - begin)
-                found.append(model.to_local().score(X[400_000:], y[400_000:]))
-            yield [str(n), f"{fmean(found):.4f}", str(model.n_rounds_), f"{fmean(seconds):.1f}"]
-        one = MLPClassifier((50,), learning_rate_init=0.005, random_state=0, **common)
-        begin = time.perf_counter()
-        score = one.fit(X[:400_000], noisy[:400_000]).score(X[400_000:], y[400_000:])
-        yield ["one network", f"{score:.4f}", "", f"{time.perf_counter() - begin:.1f}"]
+    def scores(rate: float, **cluster: Any) -> tuple[float, float, int]:
+        found, seconds, n_rounds = [], [], 0
+        for seed in range(options.seeds):
+            given = common | {"learning_rate_init": rate, "random_state": seed}
+            begin = time.perf_counter()
+            if cluster:
+                model: Any = DaskMLPClassifier((50,), client=client, **given, **cluster)
+                n_rounds = model.fit(*parts).n_rounds_
+                model = model.to_local()
+            else:
+                model = MLPClassifier((50,), **given).fit(X[:400_000], noisy[:400_000])
+            seconds.append(time.perf_counter() - begin)
+            found.append(model.score(X[400_000:], y[400_000:]))
+        return fmean(found), fmean(seconds), n_rounds
 
-    return ["sync_every", "accuracy", "rounds", "seconds"], rows()
+    def rows() -> Iterator[list[str]]:
+        rates = (0.005, 0.01, 0.02)
+        for n in (None, 10_000, 3000, 1000, 300, 100):
+            cluster = {} if n is None else {"n_shards": 4, "sync_every": n}
+            each = [scores(rate, **cluster) for rate in rates]
+            cells = [f"{score:.4f}" for score, _, _ in each]
+            seconds = fmean(took for _, took, _ in each)
+            yield [str(n or "one network"), *cells, str(each[0][2] or ""), f"{seconds:.1f}"]
+
+    return ["sync_every", "rate 0.005", "rate 0.01", "rate 0.02", "rounds", "seconds"], rows()
 
 
 def peers(client: Client, options: argparse.Namespace) -> tuple[list[str], Iterator[list[str]]]:
