@@ -175,14 +175,14 @@ def test_fifty_kills() -> None:
     X, y = in_parts(np.tile(ROWS, (10, 1)), np.tile(LABELS, 10), rows=2000)
     options = {"max_iter": 10, "sync_every": 20, "batch_size": 20}
     took = []
-    with local_cluster(3) as client:
+    with local_cluster(4) as client:
         expected = sha(classifier(client, **options).fit(X, y))
         start = time.monotonic()
         classifier(client, **options).fit(X, y)
         alone = time.monotonic() - start
         for k in range(50):
             time.sleep(0.5)  # until the scheduler knows of one that was killed at the fit's end
-            client.wait_for_workers(3, timeout=60)
+            client.wait_for_workers(2, timeout=60)  # a nanny may give up its worker
             pid = rng.choice(sorted(client.run(os.getpid).values()))
             begin = time.monotonic()
             killer = Timer(rng.uniform(0, alone), os.kill, (pid, signal.SIGKILL))
@@ -349,7 +349,7 @@ def test_what_the_cluster_holds_does_not_grow() -> None:
 def test_workers_that_join_and_leave() -> None:
     X, y = in_parts(ROWS, LABELS)
     with local_cluster(1) as client:
-        expected = sha(classifier(client).fit(X, y))
+        expected = sha(classifier(client, max_iter=6).fit(X, y))
         grow = AtEpoch(1, lambda: client.cluster.scale(3))
         shrink = AtEpoch(4, lambda: client.cluster.scale(1))
         model = classifier(client, max_iter=6).set_callbacks(grow, shrink).fit(X, y)
