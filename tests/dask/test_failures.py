@@ -172,10 +172,10 @@ def test_asynchronous_clients_are_refused(workers: Client) -> None:
 def test_fifty_kills() -> None:
     """At random moments, of random workers: fifty times the same bits, none within a minute."""
     rng = np.random.default_rng(0)
-    X, y = in_parts(np.tile(ROWS, (10, 1)), np.tile(LABELS, 10), rows=2000)
-    options = {"max_iter": 10, "sync_every": 20, "batch_size": 20}
+    X, y = in_parts(np.tile(ROWS, (4, 1)), np.tile(LABELS, 4), rows=1000)
+    options = {"max_iter": 6, "sync_every": 10, "batch_size": 20}
     took = []
-    with local_cluster(4) as client:
+    with local_cluster(3) as client:
         expected = sha(classifier(client, **options).fit(X, y))
         start = time.monotonic()
         classifier(client, **options).fit(X, y)

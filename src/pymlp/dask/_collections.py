@@ -14,6 +14,8 @@ from dask._task_spec import GraphNode, Task, TaskRef, convert_legacy_graph
 from dask.core import flatten
 from dask.utils import ensure_dict
 
+from .._estimators.described import Facts
+
 FRAMES = (dd.DataFrame, dd.Series)
 NAMES = ("X", "y", "sample_weight")
 
@@ -167,3 +169,27 @@ def _cut(bounds: Sequence[tuple[int, int]], *pieces: Any) -> Any:
     if hasattr(cut[0], "iloc"):
         return pd.concat(cut)
     return np.concatenate(cut)
+
+
+def check_facts(found: Sequence[Facts], names: Sequence[str]) -> None:
+    """Raise what is wrong with a partition, by its number."""
+    for k, facts in enumerate(found):
+        if len(set(facts.lengths.values())) > 1:
+            said = ", ".join(
+                f"{facts.lengths[own]} rows of {name}"
+                for own, name in zip(NAMES, names, strict=True)
+                if own in facts.lengths
+            )
+            raise ValueError(
+                f"Partitions belong together by their number: partition {k} has {said}."
+            )
+    for k, facts in enumerate(found):
+        if facts.error is not None:
+            raise type(facts.error)(f"Partition {k} of {names[0]}, {names[1]}: {facts.error}")
+    columns = {facts.shape[1] for facts in found if facts.n_rows}
+    if not columns:
+        raise ValueError(f"{names[0]} has no rows, in {len(found)} partitions.")
+    if len(columns) > 1:
+        raise ValueError(
+            f"Partitions of {names[0]} differ in columns: they have {sorted(columns)}."
+        )

@@ -8,7 +8,6 @@ from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 from dask._task_spec import DataNode, Task, TaskRef
-from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from distributed import Client, KilledWorker, futures_of
 
 from .._estimators.described import Facts, summed
@@ -20,38 +19,12 @@ from .._network.parameters import Parameters
 from .._system.messages import warn
 from . import _rounds as tasks
 from ._client import KilledWorkers, WorkersLostError, places, results
-from ._collections import NAMES, Parts, parts_of, realigned
+from ._collections import NAMES, Parts, check_facts, parts_of, realigned
+from ._layers import Layers
 
 VALIDATION = tuple(f"{name}_val" for name in NAMES)
 Result = TypeVar("Result")
 MAX_WAVES, WAVE_BYTES = 16, 2**25  # in which a shard takes in its parts
-
-
-class Layers:
-    """A graph in layers, the tasks of some of which have places."""
-
-    def __init__(self) -> None:
-        self._layers: dict[str, MaterializedLayer] = {}
-
-    def add(self, graph: dict[Any, Any], at: dict[Any, str] | None = None) -> None:
-        """Add tasks; `at` are the addresses at which they had better run, by key."""
-        annotations = None
-        if at:
-            annotations = {
-                "workers": lambda key: [at[key]] if key in at else None,
-                "allow_other_workers": True,
-            }
-            without = {key: task for key, task in graph.items() if key not in at}
-            if without:
-                self.add(without)
-                graph = {key: task for key, task in graph.items() if key in at}
-        layer = MaterializedLayer(graph, annotations=annotations)
-        self._layers[f"pymlp-{len(self._layers)}"] = layer
-
-    def graph(self) -> HighLevelGraph:
-        """Make the graph; each layer may depend on those before it."""
-        names = list(self._layers)
-        return HighLevelGraph(self._layers, {name: set(names[:k]) for k, name in enumerate(names)})
 
 
 class DaskShards:
@@ -163,7 +136,7 @@ class DaskShards:
         layers.add(facts)
         futures = self._get(layers, [*checks, *facts])
         found = self._results(futures[len(checks) :], "reading the partitions")
-        _check_facts(found, names)
+        check_facts(found, names)
         return futures[: len(checks)], found
 
     def _cut_alike(self, parts: Parts, names: Sequence[str], token: str) -> Parts:
@@ -437,27 +410,3 @@ def _without_class_weight(template: Any) -> Any:
     if hasattr(made, "class_weight"):
         made.class_weight = None
     return made
-
-
-def _check_facts(found: Sequence[Facts], names: Sequence[str]) -> None:
-    """Raise what is wrong with a partition, by its number."""
-    for k, facts in enumerate(found):
-        if len(set(facts.lengths.values())) > 1:
-            said = ", ".join(
-                f"{facts.lengths[own]} rows of {name}"
-                for own, name in zip(NAMES, names, strict=True)
-                if own in facts.lengths
-            )
-            raise ValueError(
-                f"Partitions belong together by their number: partition {k} has {said}."
-            )
-    for k, facts in enumerate(found):
-        if facts.error is not None:
-            raise type(facts.error)(f"Partition {k} of {names[0]}, {names[1]}: {facts.error}")
-    columns = {facts.shape[1] for facts in found if facts.n_rows}
-    if not columns:
-        raise ValueError(f"{names[0]} has no rows, in {len(found)} partitions.")
-    if len(columns) > 1:
-        raise ValueError(
-            f"Partitions of {names[0]} differ in columns: they have {sorted(columns)}."
-        )
