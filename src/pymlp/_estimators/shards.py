@@ -186,6 +186,14 @@ def settled(estimator: Any) -> Any:
     return made
 
 
+def without_class_weight(template: Any) -> Any:
+    """Copy what `settled` has made, for a validation set: classes weigh in the training only."""
+    made = copy(template)
+    if hasattr(made, "class_weight"):
+        made.class_weight = None
+    return made
+
+
 def _copied(array: Array | None) -> Array | None:
     return None if array is None else array.copy()
 

@@ -38,6 +38,13 @@ class Parts(NamedTuple):
         """Tell whether X, y and weights have as many parts."""
         return len({len(keys) for keys in self.keys}) == 1
 
+    def counts(self, token: str) -> dict[Any, GraphNode]:
+        """Tasks that count the rows of each part."""
+        keys = [
+            (f"pymlp-count-{token}", k, i) for k, ks in enumerate(self.keys) for i in range(len(ks))
+        ]
+        return {key: Task(key, n_rows_of, TaskRef(self.keys[key[1]][key[2]])) for key in keys}
+
     def renamed(self, token: str) -> Parts:
         """Give the tasks keys of their own.
 
@@ -157,6 +164,11 @@ def realigned(parts: Parts, lengths: Sequence[Sequence[int]], token: str) -> Par
             made.append(key)
         keys.append(made)
     return Parts(graph, keys)
+
+
+def n_rows_of(values: Any) -> int:
+    """Rows of a part of whatever kind."""
+    return int(values.shape[0])
 
 
 def _cut(bounds: Sequence[tuple[int, int]], *pieces: Any) -> Any:

@@ -28,11 +28,6 @@ def facts_of(checked_part: tuple[Given, Facts]) -> Facts:
     return checked_part[1]
 
 
-def n_rows_of(values: Any) -> int:
-    """Rows of a part of whatever kind."""
-    return int(values.shape[0])
-
-
 def fill_shard(shard: Shard, *parts: tuple[Given, Facts]) -> Shard:
     """Add parts to a shard's rows."""
     for part, _ in parts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
@@ -12,7 +11,7 @@ from distributed import Client, KilledWorker, futures_of
 
 from .._estimators.described import Facts, summed
 from .._estimators.sharded import Sizes
-from .._estimators.shards import joined, new_shard
+from .._estimators.shards import joined, new_shard, without_class_weight
 from .._fit.rounds import Ended, Round, State
 from .._fit.sharded import Evaluated
 from .._network.parameters import Parameters
@@ -141,11 +140,7 @@ class DaskShards:
 
     def _cut_alike(self, parts: Parts, names: Sequence[str], token: str) -> Parts:
         """Cut y and weights by X's rows, where they have other partitions, if they are as many."""
-        layers, counts = Layers(), {}
-        for k, keys in enumerate(parts.keys):
-            for i, key in enumerate(keys):
-                count = (f"pymlp-count-{token}", k, i)
-                counts[count] = Task(count, tasks.n_rows_of, TaskRef(key))
+        layers, counts = Layers(), parts.counts(token)
         layers.add(parts.graph)
         layers.add(counts)
         found = iter(self._results(self._get(layers, list(counts)), "counting rows"))
@@ -175,7 +170,7 @@ class DaskShards:
         self._tokens.add(self._token)
         filled = self._filled("rows", template, dtype, (self._parts, self._facts, self.facts))
         if self.facts_val is not None:
-            plain = _without_class_weight(template)
+            plain = without_class_weight(template)
             read = self._parts_val, self._facts_val, self.facts_val
             self._shards_val = self._filled("rows-val", plain, dtype, read)
         begun, sizes = {}, {}
@@ -403,10 +398,3 @@ class DaskShards:
                 "they may have too little memory, of which more partitions take less each."
             )
         return KilledWorkers(error, about)
-
-
-def _without_class_weight(template: Any) -> Any:
-    made = copy(template)
-    if hasattr(made, "class_weight"):
-        made.class_weight = None
-    return made
