@@ -133,6 +133,21 @@ def test_frames(parquet: str) -> None:
     same(new().fit(dd.from_pandas(mixed, npartitions=4), LABELS), new().fit(mixed, LABELS))
 
 
+def test_parts_without_rows() -> None:
+    """At either end, or of a type that nothing tells."""
+    frame = dd.from_pandas(FRAME.sort_values("a"), npartitions=6, sort=False)
+    some, local = FRAME.sort_values("a"), new()
+    some = some[(some.a > 0.5) & (some.a < 0.9)]
+    lazy = frame[(frame.a > 0.5) & (frame.a < 0.9)]
+    assert 0 in lazy.map_partitions(len).compute().tolist()
+    local.fit(some[NAMES], some.y)
+    same(new().fit(lazy[NAMES], lazy.y), local)
+    same(new().fit(Streamed(lazy[NAMES], buffer_rows=300), lazy.y), local)
+    none = FRAME[NAMES].iloc[:0].astype(object)
+    parts = dd.from_map(lambda part: part, [FRAME[NAMES], none], meta=FRAME[NAMES].iloc[:0])
+    same(new().fit(parts, LABELS), new().fit(FRAME[NAMES], LABELS))
+
+
 def test_parquet_of_pyarrow(parquet: str) -> None:
     """Columns of it may be named as y and weights."""
     local = new().fit(FRAME[NAMES], FRAME.y, FRAME.w)
@@ -432,6 +447,8 @@ def test_errors(parquet: str) -> None:
         new().fit(rows, LABELS[:200])
     with pytest.raises(ValueError, match="0 sample"):
         new().fit(parts[:0], LABELS[:0])
+    with pytest.raises(TypeError, match="X_val must be a collection or an array, not Streamed"):
+        new().fit(X, LABELS, X_val=rows, y_val=LABELS)
     with pytest.raises(TypeError, match="got a Streamed"):
         new().fit(X, LABELS).predict(rows)
     with pytest.raises(TypeError, match=r"X must be a table in memory, .* X.compute\(\)"):

@@ -41,6 +41,11 @@ def within_reach(
     types : callable
         Tells in which types may be computed, as for ``validated``.
     """
+    if given_val is not None and isinstance(given_val.X, Streamed):
+        raise TypeError(
+            "X_val must be a collection or an array, not Streamed: all of it is read after each "
+            "epoch. Pass the collection itself, which is copied to a temporary file."
+        )
     with ExitStack() as stack:
         yield (
             _reached(given, types, stack),
@@ -104,8 +109,8 @@ class _Sound:
         else:
             self._first = None
         try:
-            if stored_type(rows, self._types)[0] != self._dtype:
-                found = stored_type(rows, self._types)[0]
+            found = stored_type(rows, self._types)[0] if rows.shape[0] else self._dtype
+            if found != self._dtype:
                 raise ValueError(
                     f"X must have the same types in all blocks: {self._dtype}, and here {found}. "
                     "Convert it, such as by X.astype('float32')."
