@@ -58,8 +58,8 @@ class DaskMLPClassifier(DaskEstimator, MLPClassifier):
         Rounds of the last fit.
     client_ : distributed.Client
         The client of the last fit; not in a pickle.
-    **network
-        Those of `MLPClassifier`.
+    coefs_, intercepts_ : list of ndarray
+        As `MLPClassifier` has them, with all its other attributes.
 
     See Also
     --------
@@ -166,8 +166,8 @@ class DaskMLPRegressor(DaskEstimator, MLPRegressor):
         Rounds of the last fit.
     client_ : distributed.Client
         The client of the last fit; not in a pickle.
-    **network
-        Those of `MLPRegressor`.
+    coefs_, intercepts_ : list of ndarray
+        As `MLPRegressor` has them, with all its other attributes.
 
     See Also
     --------
