@@ -182,6 +182,7 @@ def test_a_state_of_several_messages(workers: Client, monkeypatch: pytest.Monkey
 def test_nothing_is_left_on_the_cluster(workers: Client, there: DaskMLPClassifier) -> None:
     deadline = time.monotonic() + 10
     while n_tasks(workers) and time.monotonic() < deadline:
+        gc.collect()
         time.sleep(0.05)  # they are released when somebody has time
     assert n_tasks(workers) == 0
     assert there.client_ is workers
