@@ -1,4 +1,4 @@
-"""A small cluster of processes, over TCP."""
+"""A small cluster of processes, over TCP, for most tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def cluster() -> Iterator[LocalCluster]:
         processes=True,
         host="127.0.0.1",
         scheduler_port=0,
-        dashboard_address=None,
+        dashboard_address=":0",
+        silence_logs=50,
     ) as cluster:
         yield cluster
 
@@ -24,4 +25,11 @@ def cluster() -> Iterator[LocalCluster]:
 @pytest.fixture
 def client(cluster: LocalCluster) -> Iterator[Client]:
     with Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def workers(cluster: LocalCluster) -> Iterator[Client]:
+    """A client that is nobody's default."""
+    with Client(cluster, set_as_default=False) as client:
         yield client

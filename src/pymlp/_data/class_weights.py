@@ -30,10 +30,7 @@ def weights_by_class(class_weight: ClassWeight, numbers: Array, classes: Array) 
             f"label. Got {class_weight!r} instead."
         )
     if not isinstance(class_weight, dict):
-        counts = np.bincount(numbers, minlength=len(classes)).astype(float)
-        n_present = np.count_nonzero(counts)
-        with np.errstate(divide="ignore"):  # of a class that no sample has
-            return (len(numbers) / (n_present * counts))[numbers]
+        return balanced(np.bincount(numbers, minlength=len(classes)))[numbers]
     weights = np.ones(len(classes))
     if class_weight:
         where = _positions(list(class_weight), classes)
@@ -46,6 +43,14 @@ def weights_by_class(class_weight: ClassWeight, numbers: Array, classes: Array) 
         values = np.array([*class_weight.values()], float)
         weights[where[where >= 0]] = values[where >= 0]
     return weights[numbers]
+
+
+def balanced(counts: Array) -> Array:
+    """Weight of each class by its number of samples."""
+    n_present = np.count_nonzero(counts)
+    with np.errstate(divide="ignore"):  # of a class that no sample has
+        weights: Array = counts.sum() / (n_present * counts.astype(float))
+    return weights
 
 
 def _positions(names: list[Any], classes: Array) -> Array:

@@ -247,7 +247,7 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
 
     def _split(
         self, train: Samples, plain: Samples, given: Given, given_val: Given | None
-    ) -> tuple[Array, Validation | None]:
+    ) -> tuple[Array | range, Validation | None]:
         """Rows to train on, and the validation set: the one that was given, or some of the rows."""
         n_samples = train.X.shape[0]
         has_scorer = self.scoring is not None and self.scoring != "loss"
@@ -276,13 +276,14 @@ class BaseMLP(NestedParams, StartOfFit, ABC):
     def _new_fit(
         self,
         train: Samples,
-        rows: Array,
+        rows: Array | range,
         validation: Validation | None,
         records: Records,
         *,
         incremental: bool,
     ) -> Fit:
-        engine = self._new_engine(len(rows), records.n_averaged or 0)
+        seed = self._drawn_seed(self._random_state)
+        engine = self._new_engine(len(rows), records.n_averaged or 0, seed)
         limits = Limits(
             max_iter=1 if incremental else self.max_iter,
             tol=self.tol,

@@ -137,15 +137,22 @@ class StartOfFit(LabelledInput, ABC):
         for name in ("averaged_coefs_", "averaged_intercepts_"):
             self.__dict__.pop(name, None)
 
-    def _new_engine(self, n_samples: int, averaged_steps: int) -> Engine:
-        average = None
-        if self.ema_decay is not None:
-            average = Parameters(self.averaged_coefs_, self.averaged_intercepts_)
-        dropout = self._dropout_rates(self.n_layers_ - 2)
+    def _average(self) -> Parameters | None:
+        """The moving average of the parameters, if one is kept."""
+        if self.ema_decay is None:
+            return None
+        return Parameters(self.averaged_coefs_, self.averaged_intercepts_)
+
+    def _drawn_seed(self, random_state: np.random.RandomState) -> int:
+        """Draw the seed of the dropout, only if it is needed: scikit-learn draws nothing here."""
+        has_dropout = any(self._dropout_rates(self.n_layers_ - 2))
+        return int(random_state.randint(2**31 - 1)) if has_dropout else 0
+
+    def _new_engine(self, n_samples: int, averaged_steps: int, seed: int) -> Engine:
         return Engine(
             Parameters(self.coefs_, self.intercepts_),
             self._optimizer,
-            average=average,
+            average=self._average(),
             averaged_steps=averaged_steps,
             loss=self._engine_loss(),
             activations=self._activations(self.n_layers_ - 2),
@@ -158,9 +165,8 @@ class StartOfFit(LabelledInput, ABC):
             epsilon=float(self.epsilon),
             weight_decay=float(self.weight_decay),
             clip_norm=float(self.clip_norm or 0.0),
-            dropout=dropout,
-            # drawn only if needed: scikit-learn draws nothing here
-            seed=int(self._random_state.randint(2**31 - 1)) if any(dropout) else 0,
+            dropout=self._dropout_rates(self.n_layers_ - 2),
+            seed=seed,
             ema_decay=float(self.ema_decay or 0.0),
             monitor=bool(self.monitor_gradients),
             n_threads=self._threads(),

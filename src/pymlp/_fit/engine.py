@@ -76,14 +76,14 @@ class Engine:
             trainer.load(part, moment.coefs, moment.intercepts)
 
     def run_epoch(
-        self, samples: Samples, order: Array | None, learning_rate: float
+        self, samples: Samples, order: Array | range | None, learning_rate: float
     ) -> tuple[float, float]:
         """Train on all samples once.
 
         Parameters
         ----------
         samples : Samples
-        order : int64 ndarray of shape (n,) or None
+        order : int64 ndarray of shape (n,), range or None
             The rows to use and their order; None takes all as they stand.
         learning_rate : float
 
@@ -94,10 +94,11 @@ class Engine:
             loss or a parameter ceased to be finite the loss is not finite, and `parameters`
             stay as they were.
         """
+        rows = np.arange(order.stop) if isinstance(order, range) else order
         if isinstance(samples.X, StreamedRows):
-            loss, accuracy = self._run_windows(samples, order, learning_rate)
+            loss, accuracy = self._run_windows(samples, rows, learning_rate)
         else:
-            loss, accuracy = self._trainer.run_epoch(*samples, order, learning_rate)
+            loss, accuracy = self._trainer.run_epoch(*samples, rows, learning_rate)
         if np.isfinite(loss) and not self.keep():
             loss = np.inf
         self._rejected = not np.isfinite(loss)
@@ -184,6 +185,13 @@ class Engine:
     def predict(self, X: Any, rows: Array | None = None) -> Array:
         """Outputs of the current network for some rows, or all: (n, n_outputs)."""
         return self._trainer.predict(X, rows, self.n_threads)
+
+    def under_way(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What there is of an epoch that has not ended, as JSON and arrays: here always nothing."""
+        return {}, {}
+
+    def go_on(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
+        """Take what `under_way` has told."""
 
     def close(self) -> None:
         """Write the optimizer's state back.

@@ -60,8 +60,9 @@ class Fit:
     target : Target
         What the network's outputs mean.
     train : Samples
-    rows : ndarray of shape (n,)
-        Rows of `train` that are trained on, in the order of the last epoch.
+    rows : ndarray of shape (n,) or range
+        Rows of `train` that are trained on, in the order of the last epoch; of samples that lie in
+        shards only how many.
     validation : Validation or None
         Measured after each epoch.
     best : list of Parameters or None
@@ -78,7 +79,7 @@ class Fit:
     engine: Engine
     target: Target
     train: Samples
-    rows: Array
+    rows: Array | range
     validation: Validation | None
     best: list[Parameters] | None
     records: Records
@@ -89,6 +90,7 @@ class Fit:
 
     def permuted_rows(self) -> Array:
         """Draw the order of an epoch."""
+        assert not isinstance(self.rows, range)  # shards draw theirs
         if isinstance(self.train.X, StreamedRows):
             return self.train.X.permuted(self.rows, self.engine.batch_size, self.random_state)
         return self.random_state.permutation(self.rows)  # what scikit-learn's shuffle draws
@@ -105,11 +107,13 @@ class Fit:
         """Tell all that the rest of the fit depends on, as JSON and arrays, for `restore`."""
         engine, optimizer = self.engine, self.engine.optimizer
         records, arrays = self.records.to_data()
-        arrays["rows"] = self.rows
+        if not isinstance(self.rows, range):
+            arrays["rows"] = self.rows
         parts = {"kept": engine.kept(), "moment": engine.moments(), "best": self.best or []}
         for name, several in parts.items():
             for k, parameters in enumerate(several):
                 arrays |= parameters.to_arrays(f"{name}.{k}.")
+        under_way, of_epoch = engine.under_way()
         state = {
             "has_ended": self.has_ended,
             "steps": engine.steps,
@@ -118,7 +122,9 @@ class Fit:
             "records": records,
             "random": encoded(self.random_state.get_state(legacy=False)),
         }
-        return state, arrays
+        if under_way:
+            state["under_way"] = under_way
+        return state, arrays | of_epoch
 
     def restore(self, state: dict[str, Any], arrays: dict[str, Array]) -> None:
         """Go on from what `state` has told of a fit that began as this one has.
@@ -144,13 +150,16 @@ class Fit:
                 for k in range(len(self.best))
             ]
         records = Records.from_data(state["records"], arrays)
-        if not 0 < records.n_iter <= self.limits.max_iter:
+        engine.go_on(state.get("under_way", {}), arrays)
+        if not ("under_way" not in state) <= records.n_iter <= self.limits.max_iter:
             raise ValueError(f"it is of epoch {records.n_iter} of {self.limits.max_iter}")
         engine.load(records.n_averaged or 0)
         vars(self.records).update(vars(records))
         self.random_state.set_state(decoded(state["random"]))
+        self.has_ended = state["has_ended"] is True
+        if isinstance(self.rows, range):
+            return
         order = arrays.pop("rows")
         if not np.array_equal(np.sort(order), np.sort(self.rows)):
             raise ValueError("it names other rows of X")
         self.rows = order
-        self.has_ended = state["has_ended"] is True

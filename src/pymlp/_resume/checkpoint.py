@@ -170,6 +170,11 @@ class Resumable(Observer):
             with container.refusing(self._path):
                 restore_callbacks(callbacks, self._state["callbacks"], self._arrays)
 
+    def settle_round(self, fit: Fit) -> None:
+        """Write the state amid an epoch, if that is due: as often as epochs may be."""
+        if self._when.every == 1 and time.monotonic() - self._time >= self._when.seconds:
+            self._write_or_warn(fit)
+
     def settle_epoch(self, fit: Fit) -> None:
         """Write the state after an epoch, if it is due or the fit's last.
 
@@ -183,8 +188,10 @@ class Resumable(Observer):
             n_iter - self._epoch >= self._when.every
             and time.monotonic() - self._time >= self._when.seconds
         )
-        if not (is_due or fit.has_ended or n_iter == fit.limits.max_iter):
-            return
+        if is_due or fit.has_ended or n_iter == fit.limits.max_iter:
+            self._write_or_warn(fit)
+
+    def _write_or_warn(self, fit: Fit) -> None:
         try:
             self._write(fit)
         except Exception as error:  # no reason to lose the model
@@ -193,7 +200,7 @@ class Resumable(Observer):
                 "older file is whole.",
                 RuntimeWarning,
             )
-        self._time, self._epoch = time.monotonic(), n_iter
+        self._time, self._epoch = time.monotonic(), fit.records.n_iter
 
     def _write(self, fit: Fit) -> None:
         state, arrays = fit.state()
@@ -205,6 +212,17 @@ class Resumable(Observer):
         }
         description = {"pymlp": _core.__version__, "fit": state}
         container.write(self._path, arrays | of_callbacks, description)
+
+
+def identity_in(resume: str | os.PathLike[str] | Checkpoint) -> dict[str, str]:
+    """What a checkpoint that may exist knows its fit by; nothing if there is none to go on from."""
+    path = resume.path if isinstance(resume, Checkpoint) else resume
+    try:
+        _, description = container.read(os.fspath(path))
+        found: dict[str, str] = description["fit"]["fingerprint"]
+    except (OSError, ValueError, LookupError, TypeError):  # which the fit will tell of
+        return {}
+    return found
 
 
 @contextmanager

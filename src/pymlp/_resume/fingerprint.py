@@ -49,15 +49,15 @@ def fingerprint(
     if classes is not None:
         parts["classes_"] = as_text(classes)
     train, validation = fit.train, fit.validation
-    parts |= {"X": _digest(train.X), "y": _digest(train.y), "sample_weight": _digest(train.weight)}
+    parts |= {"X": digest(train.X), "y": digest(train.y), "sample_weight": digest(train.weight)}
     if validation is not None and validation.rows is None:  # not rows of the training set
         samples = validation.samples
-        parts |= {"X_val": _digest(samples.X), "y_val": _digest(samples.y)}
-        parts["sample_weight_val"] = _digest(samples.weight)
+        parts |= {"X_val": digest(samples.X), "y_val": digest(samples.y)}
+        parts["sample_weight_val"] = digest(samples.weight)
     optimizer = fit.engine.optimizer
     start = [a for p in (*fit.engine.kept(), *optimizer.moments) for a in p.coefs + p.intercepts]
     numbers = optimizer.learning_rate, optimizer.epochs, optimizer.steps, fit.records.t
-    parts["start (weights, moments)"] = _digest(*start, np.array(numbers))
+    parts["start (weights, moments)"] = digest(*start, np.array(numbers))
     return parts
 
 
@@ -156,7 +156,7 @@ def _function_text(function: Any, text: Callable[[Any], str]) -> str:
 def _content_digest(value: Any) -> str:
     """Digest of what is in an array, a sparse matrix or a frame."""
     if isinstance(value, np.ndarray):
-        return _digest(value)[:16]
+        return digest(value)[:16]
     try:
         found: str = joblib.hash(value)
     except Exception:  # of whatever cannot be pickled
@@ -189,21 +189,21 @@ def _code_text(code: CodeType) -> str:
     return "\n".join([code.co_code.hex(), repr(code.co_names), *constants])
 
 
-def _digest(*arrays: Any) -> str:
+def digest(*arrays: Any) -> str:
     """Shapes, types and contents of arrays, CSR matrices, expanded or streamed rows, or None."""
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for array in arrays:
         for block in array.blocks() if isinstance(array, StreamedRows) else [array]:
             parts = [block]
             if sparse.issparse(block):
-                digest.update(repr(block.shape).encode())
+                found.update(repr(block.shape).encode())
                 parts = [block.data, block.indices, block.indptr]
             elif isinstance(block, ExpandedRows):  # of how it is expanded some rows tell
                 some = block.expansion.expand(block.raw[:MAX_EXPANDED], block.dtype)
                 parts = [block.raw, some]
             for part in parts:
-                _add(digest, part)
-    return digest.hexdigest()
+                _add(found, part)
+    return found.hexdigest()
 
 
 def _add(digest: Any, array: Any) -> None:

@@ -1,4 +1,4 @@
-"""Networks on Dask: predictions of collections, and fits to more data than one machine has."""
+"""Networks on Dask: fits on a cluster, predictions of collections, more data than memory."""
 
 from importlib.util import find_spec
 
@@ -9,6 +9,16 @@ if find_spec("dask") is None or find_spec("distributed") is None:
 
 from .._data.streamed import Streamed
 from ._ensembles import fit
+from ._estimators import DaskMLPClassifier, DaskMLPRegressor
 from ._predict import predict, predict_proba, score, transform
 
-__all__ = ["Streamed", "fit", "predict", "predict_proba", "score", "transform"]
+__all__ = [
+    "DaskMLPClassifier",
+    "DaskMLPRegressor",
+    "Streamed",
+    "fit",
+    "predict",
+    "predict_proba",
+    "score",
+    "transform",
+]
