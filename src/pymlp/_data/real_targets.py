@@ -124,15 +124,19 @@ class RealTargets(Target):
         self, engine: Evaluator, samples: Samples, rows: Array | None
     ) -> dict[str, float]:
         """Columns of ``history_`` for the validation set."""
-        outputs = engine.predict(samples.X, rows)
         y, weight = samples.y[:, :: self.n_quantiles], samples.weight
         if rows is not None:
             y, weight = y[rows], None if weight is None else weight[rows]
+        loss = engine.evaluate(samples, rows)[0]
         score = np.nan
-        if np.isfinite(outputs).all():
-            with unwatched():  # a fit on its way to diverge
-                score = (_r2 if self.levels is None else self.score)(y, outputs, weight)
-        return {"val_loss": engine.evaluate(samples, rows)[0], self.score_column: score}
+        with unwatched():  # a fit on its way to diverge
+            if self.loss_name == "squared_error" and self.n_outputs == 1:
+                score = _r2_of_loss(y, loss, weight)
+            else:
+                outputs = engine.predict(samples.X, rows)
+                if np.isfinite(outputs).all():
+                    score = (_r2 if self.levels is None else self.score)(y, outputs, weight)
+        return {"val_loss": loss, self.score_column: score}
 
     def to_data(self) -> dict[str, Any]:
         """What of it goes into a file; `from_data` is the way back."""
@@ -158,6 +162,17 @@ class RealTargets(Target):
     def _by_target(self, outputs: Array) -> Array:
         """Ascending quantiles: (n_samples, n_targets, n_quantiles)."""
         return np.sort(outputs.reshape(len(outputs), self.n_targets, self.n_quantiles), axis=2)
+
+
+def _r2_of_loss(y: Array, loss: float, weight: Array | None) -> float:
+    """R^2 of one target by half the mean squared error, which spares a prediction. y: (n, 1)."""
+    if len(y) < 2 or not np.isfinite(loss):
+        return np.nan
+    y = y.ravel().astype(np.float64)
+    variance = np.average((y - np.average(y, weights=weight)) ** 2, weights=weight)
+    if variance == 0:
+        return 0.0 if loss else 1.0
+    return float(1 - 2 * loss / variance)
 
 
 def _r2(y: Array, predicted: Array, weight: Array | None) -> float:

@@ -267,8 +267,8 @@ class TabularRegressor(Tabular, MLPEnsembleRegressor):
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> reg = TabularRegressor(n_estimators=4, random_state=0).fit(X[::2], y[::2])
-    >>> round(reg.score(X[1::2], y[1::2]), 1)
-    0.4
+    >>> reg.score(X[1::2], y[1::2]) > 0.3
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

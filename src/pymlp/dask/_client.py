@@ -120,7 +120,8 @@ def places(n_shards: int, workers: Sequence[str], before: Sequence[str]) -> list
 
 def threads_of_shard(n_sharing: int) -> int:
     """Threads for one of the shards that share this worker: its nanny says one to OpenMP."""
-    return max(1, get_worker().state.nthreads // n_sharing)
+    n_threads: int = get_worker().state.nthreads
+    return max(1, n_threads // n_sharing)
 
 
 @contextmanager
