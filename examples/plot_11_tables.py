@@ -102,7 +102,7 @@ right.legend()
 # ----------------
 # ``TabularRegressor`` and ``TabularClassifier`` do all of it with the frame as it comes: scaling,
 # ramps whose edges are quantiles and the cuts of a small tree, a column a word, a column that says
-# where a number is missing. Five networks are trained, each of which holds back rows of its own
+# where a number is missing. Four networks are trained, each of which holds back rows of its own
 # and keeps its best epoch, and their mean is what is predicted. Beside it gradient-boosted trees,
 # which take the same frame:
 

@@ -315,6 +315,18 @@ def test_bits_of_a_table(name: str, options: dict[str, Any]) -> None:
 
 
 @DTYPES
+def test_few_rows_take_for_zero_what_many_do(dtype: Any) -> None:
+    expansion = _core.Expansion([Source(values=np.array([0.0, 1.0]))])
+    raw = np.full((100, 1), 5e-324)
+    coefs, intercepts = [np.ones((2, 1), dtype)], [np.zeros(1, dtype)]
+    few, many = (
+        _core.predict(coefs, intercepts, x, [], _core.Loss("squared_error"), 1, False)
+        for x in (_core.ExpandedRows(raw[:n], expansion, dtype) for n in (2, 100))
+    )
+    np.testing.assert_array_equal(few, many[:2])
+
+
+@DTYPES
 @pytest.mark.parametrize("n", [1, 5, 16, 17, 200])
 @pytest.mark.parametrize("n_outputs", [1, 7, 16, 33, 70])
 def test_product_with_entries(n: int, n_outputs: int, dtype: Any) -> None:

@@ -65,6 +65,15 @@ def test_the_end_is_that_of_a_fall(fall: list[float]) -> None:
     assert reg.n_iter_ == (7 if len(fall) > 3 else 9)  # a short fall says little
 
 
+@pytest.mark.parametrize("fall", [[6e4, 4e4, 1e-3, 1e-3], [1e5, 6e4, 4e4, 2e4, 1e-3, 1e-3, 1e-3]])
+def test_a_rate_may_stay_where_it_is(fall: list[float]) -> None:
+    """As that of a long wave does, at its lowest."""
+    options = OPTIONS | {"learning_rate": Given([1e-3, 5e4, 1e5, *fall, 5e4, 6e4]), "max_iter": 30}
+    reg = MLPRegressor(hidden_layer_sizes=(20,), n_iter_no_change="wave", **options)
+    reg.fit(X, np.zeros(len(X)))
+    assert reg.n_iter_ == 3 + len(fall)
+
+
 def test_never_without_waves() -> None:
     options = OPTIONS | {"learning_rate": "constant", "max_iter": 30, "tol": 9.0}
     clf = MLPClassifier((5,), n_iter_no_change="wave", early_stopping=True, **options)

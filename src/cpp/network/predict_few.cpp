@@ -190,15 +190,16 @@ void predict_few(const NetworkView<Sum<Operand>>& network, const Dataset<Sum<Ope
     Input<T> input{x.values, x.n_features};
     if (x.sparse()) {
         gathered = SparseBlock<T>(n, most_entries(data, n));
-        Index end = 0;
-        for (Index r = 0; r < n; ++r) end = gathered.copy_row(x, r, r, end);
         input = {nullptr, 0, gathered.rows()};
     } else if (!x.plain()) {
         input = {widened.data(), x.n_features};
     }
     run_team(members, [&](Member& me) {  // of one, too, for its rounding mode: the same bits as `predict`
-        if (widened.size() > 0) {
-            if (me.index == 0) data.gather(0, n, widened.data(), x.n_features);
+        if (!x.plain()) {
+            Index end = 0;
+            for (Index r = 0; x.sparse() && me.index == 0 && r < n; ++r)
+                end = gathered.copy_row(x, r, r, end);
+            if (!x.sparse() && me.index == 0) data.gather(0, n, widened.data(), x.n_features);
             me.wait();
         }
         Input<T> in = input;

@@ -148,14 +148,13 @@ def _fell_in_vain(records: Records) -> bool:
 
     A fall of a few epochs says little: by the first ones, adult's loss was 0.8 % worse.
     """
-    rates = records.history["learning_rate"]
-    peak = len(rates) - 1
-    while peak > 0 and rates[peak - 1] > rates[peak]:
-        peak -= 1
+    rates = np.array(records.history["learning_rate"])
+    highest = max(np.flatnonzero(np.diff(rates) > 0), default=-1) + 1  # since it rose the last time
+    peak = highest + np.count_nonzero(rates[highest:] == rates[highest]) - 1
     if len(rates) - 1 - peak < SHORTEST_FALL:
         return False
     best = records.best_epoch or 1 + int(np.argmin(records.history["loss"]))
-    return best <= peak + 1
+    return bool(best <= peak + 1)
 
 
 def _what_is_followed(fit: Fit) -> str:
