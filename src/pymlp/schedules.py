@@ -188,7 +188,7 @@ class LogCosine(Schedule):
     Parameters
     ----------
     waves : int or None, default=None
-        At least 1; None: so many that the first takes some two epochs, 4 of 32 epochs, 5 of 64.
+        From 1 to 64; None: so many that the first takes some two epochs, 4 of 32 epochs, 5 of 64.
 
     References
     ----------
@@ -203,7 +203,9 @@ class LogCosine(Schedule):
     """
 
     waves: int | None = None
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"waves": [*EPOCHS, None]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "waves": [Interval(Integral, 1, 64, closed="both"), None]
+    }
 
     def __call__(self, epoch: int, n_epochs: int) -> float:
         """Tell an epoch's factor."""

@@ -312,7 +312,6 @@ void Trainer<Operand>::for_each_product(std::size_t l, const Batch<Operand>& bat
         // of numbers as they are: of biases, and of a sparse x, whose entries are not paired
         auto plain = of_panel(GradientArgs<T>{});
         plain.batch = batch.rows();
-
         plain.dz = dz.values() + column;
         plain.lddz = dz.stride();
         if (sparse) {

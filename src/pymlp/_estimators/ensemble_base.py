@@ -6,7 +6,6 @@ import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from functools import partial
 from itertools import zip_longest
 from numbers import Integral
@@ -30,7 +29,7 @@ from .._system.memory import check_memory
 from .._system.messages import Warned, warn
 from .._system.params import check_params
 from .._system.random_states import undrawn
-from .._system.threads import Fitted, fit_side_by_side, limited_threads
+from .._system.threads import fit_side_by_side, limited_threads
 from .answers import OF_ENSEMBLE, OF_FIT
 from .base import BaseMLP
 from .fitted import network_of
@@ -231,7 +230,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         check_memory(
             self.n_estimators * MEMBER_BYTES, f"An ensemble of n_estimators={self.n_estimators}"
         )
-        seeds = _drawn_seeds(self.random_state, self.n_estimators)
+        seeds = drawn_seeds(self.random_state, self.n_estimators)
         return [partial(_clone, template, seed) for seed in seeds]
 
     def _copies(self, template: Any) -> list[Callable[[], Any]]:
@@ -264,7 +263,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
             fitted = [f for f in fitted if f.estimator.n_iter_ > 0]
             if not fitted or incremental:
                 raise KeyboardInterrupt
-        remarks = _remarks([f.warned for f in fitted], len(fits), interrupted=interrupted)
+        remarks = remarks_of([f.warned for f in fitted], len(fits), interrupted=interrupted)
         return [f.estimator for f in fitted], remarks
 
     # --- predictions -----------------------------------------------------------------------------
@@ -287,73 +286,7 @@ class Ensemble(Savable, MetaEstimatorMixin, BaseEstimator, ABC):
         return tags
 
 
-# --- a fit whose members are trained elsewhere --------------------------------------------------
-
-
-def to_be_sent(ensemble: Ensemble) -> Ensemble:
-    """An unfitted copy with valid parameters, of which each member can be fitted anywhere."""
-    ensemble._validate_params()
-    ensemble._template()._validate_params()
-    sent: Ensemble = clone(ensemble)
-    if not isinstance(ensemble.random_state, Integral):  # all are to draw what is drawn here
-        sent.random_state = deepcopy(check_random_state(ensemble.random_state))
-    return sent
-
-
-def fit_member(
-    ensemble: Ensemble, k: int, given: Given, given_val: Given | None
-) -> tuple[Ensemble, list[Warned]]:
-    """Fit an ensemble's k-th member only, with the bits that it has in a fit of all.
-
-    Returns the ensemble of this member, and what that warns of.
-    """
-    warned: list[Warned] = []
-
-    def only_this(
-        fits: Sequence[Callable[[], Any]], *, n_workers: int, n_threads: int
-    ) -> tuple[list[Fitted], bool]:
-        teams = {"n_workers": 1, "n_threads": n_workers * n_threads}
-        fitted, interrupted = fit_side_by_side(fits[k : k + 1], **teams)
-        warned.extend(w for f in fitted for w in f.warned)
-        return [f._replace(warned=[]) for f in fitted], interrupted
-
-    part = clone(ensemble)
-    if part.n_threads is None:
-        part.n_threads = 1
-    part._side_by_side = only_this
-    validation = {}
-    if given_val is not None:
-        names = "X_val", "y_val", "sample_weight_val"
-        validation = dict(zip(names, given_val[:3], strict=True))
-    part.fit(*given[:3], **validation)
-    del part._side_by_side
-    return part, warned
-
-
-def adopt_members(ensemble: Ensemble, parts: Sequence[tuple[Ensemble, list[Warned]]]) -> None:
-    """Make of what `fit_member` has returned what a fit of all makes; some may have been left out.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-        From which the parts were made.
-    parts : sequence
-        In the members' order.
-    """
-    n_members = ensemble.n_estimators
-    _drawn_seeds(ensemble.random_state, n_members)  # as a fit here would
-    unfitted = vars(clone(ensemble)).keys()
-    for name in vars(ensemble).keys() - unfitted:
-        delattr(ensemble, name)
-    (first, _), *_ = parts
-    ensemble.__dict__.update({k: v for k, v in vars(first).items() if k not in unfitted})
-    ensemble.estimators_ = [member for part, _ in parts for member in part.estimators_]
-    all_warned = [warned for _, warned in parts]
-    for remark in _remarks(all_warned, n_members, interrupted=len(parts) < n_members):
-        warn(remark.message, remark.category)
-
-
-def _remarks(
+def remarks_of(
     warned_by_member: Sequence[list[Warned]], n_members: int, *, interrupted: bool
 ) -> list[Warned]:
     """What is to be warned of, once for all members, and how many of them it concerns."""
@@ -368,7 +301,8 @@ def _remarks(
     return remarks
 
 
-def _drawn_seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
+def drawn_seeds(random_state: int | np.random.RandomState | None, n: int) -> list[int]:
+    """Draw the seeds of n members."""
     rng = check_random_state(random_state)
     return [rng.randint(np.iinfo(np.int32).max) for _ in range(n)]
 

@@ -12,7 +12,8 @@ from distributed import Client, Future
 
 from .._data.samples import Given
 from .._data.streamed import Streamed
-from .._estimators.ensemble_base import Ensemble, adopt_members, fit_member, to_be_sent
+from .._estimators.ensemble_base import Ensemble
+from .._estimators.ensemble_parts import adopt_members, fit_member, to_be_sent
 from .._estimators.inputs import given_validation_set
 from ._client import client_of_fit
 
