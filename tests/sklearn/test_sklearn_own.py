@@ -50,7 +50,7 @@ def _loss_and_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> tuple[float, Any]:
         y = y.argmax(axis=1).astype(np.int32) if model.out_activation_ == "softmax" else y
         y = np.require(y, X.dtype, "C") if y.ndim == 2 else y
-        return Objective(model._new_engine(len(X), 0), Samples(X, y, sample_weight))(packed)
+        return Objective(model._new_engine(len(X), 0, 0), Samples(X, y, sample_weight))(packed)
 
     for kind in (pymlp.MLPClassifier, pymlp.MLPRegressor):
         monkeypatch.setattr(kind, "_loss_grad_lbfgs", compute, raising=False)

@@ -87,8 +87,9 @@ class Labels(Target):
 
     def strata(self, encoded: Array) -> Array | None:
         """Labels by which the validation split is stratified."""
-        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes
-        return encoded.ravel() > 0.5 if self.n_outputs == 1 else None
+        # scikit-learn's rule: it stratifies by its one-column targets, that is with two classes; in
+        # its words for errors, which it would make of each row
+        return np.where(encoded.ravel() > 0.5, "True", "False") if self.n_outputs == 1 else None
 
     def training_metrics(self, accuracy: float) -> dict[str, float]:
         """Further columns of ``history_`` for the training set."""
