@@ -106,7 +106,8 @@ void bind_expansion(pybind11::module_& m) {
         .def_property_readonly("n_features", &Expansion::n_features)
         .def("expand", &pymlp::expand, py::arg("raw"), py::arg("dtype"),
              "Features (n, n_features) of raw rows: float64 (n, n_sources), NaN where a number is missing.");
-    py::class_<ExpandedRows>(m, "ExpandedRows", "An X of a table's raw rows, whose entries are made where they are read.")
+    py::class_<ExpandedRows>(m, "ExpandedRows",
+                             "An X of a table's raw rows, whose entries are made where they are read.")
         .def(py::init<const py::object&, py::object, const py::object&>(), py::arg("raw"),
              py::arg("expansion"), py::arg("dtype"))
         .def_property_readonly("shape", &ExpandedRows::shape)
