@@ -204,3 +204,10 @@ def test_no_client_and_unknown_arguments(workers: Client) -> None:
 def test_pymlp_does_not_import_dask() -> None:
     source = "import sys, pymlp; sys.exit('dask' in sys.modules or 'distributed' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
+
+
+def test_scores_are_computed_by_the_client_that_is_given(workers: Client) -> None:
+    """Which alone knows what lies on its cluster."""
+    X, y = (workers.persist(part) for part in in_parts(*digits()))
+    clf = classifier(workers).fit(X, y)
+    assert clf.score(X, y) == clf.to_local().score(*(workers.compute([X, y], sync=True)))

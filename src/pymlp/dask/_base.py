@@ -199,7 +199,7 @@ class DaskEstimator(ShardedFit, ABC):
         return self._answer("transform", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute the local estimator's score.
+        """Compute the local estimator's score: of collections by `client`, if it is given.
 
         Parameters
         ----------
@@ -211,8 +211,12 @@ class DaskEstimator(ShardedFit, ABC):
         -------
         float
         """
-        found: float = self._answer("score", X, y, sample_weight)
-        return found
+        if not is_dask_collection(X):
+            return float(self.to_local().score(X, y, sample_weight))
+        import pymlp.dask as functions
+
+        found = functions.score(self.to_local(), X, y, sample_weight, compute=False)
+        return float(found.compute(scheduler=self.client))  # None: the current one
 
     def save(self, path: str | os.PathLike[str], *, optimizer: bool | None = None) -> None:
         """Write the local estimator to a safetensors file, for `pymlp.load`.
