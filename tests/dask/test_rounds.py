@@ -213,7 +213,6 @@ def test_copies_pickles_and_files(
     assert "n_shards=4" in repr(model)
 
 
-@pytest.mark.skipif(not hasattr(pymlp.dask, "predict"), reason="comes with the predictions")
 def test_predictions_of_collections_are_lazy(workers: Client, there: DaskMLPClassifier) -> None:
     rows, labels = digits()
     X, y = in_parts(rows, labels)

@@ -160,12 +160,9 @@ class ShardedFit(BaseMLP):
         draws = self._draws(self._shards.n_shards)
         sizes = self._shards.place(self._settled(), dtype, draws, fraction)
         self.n_shards_, self.shard_sizes_ = len(sizes.n_rows), sizes.n_rows
-        batches = [self._batch_size(min(sizes.n_trained))]  # which warns of one that is clipped
-        batches = [
-            min(200 if self.batch_size == "auto" else int(self.batch_size), n)
-            for n in sizes.n_trained
-        ]
-        n_steps = max(-(-n // b) for n, b in zip(sizes.n_trained, batches, strict=True))
+        self._batch_size(min(sizes.n_trained))  # warns of one that is clipped
+        asked = 200 if self.batch_size == "auto" else int(self.batch_size)
+        n_steps = max(-(-n // asked) for n in sizes.n_trained)
         self._n_rounds = -(-n_steps // min(self.sync_every, n_steps))
         plain_mean = self._outer_step().is_plain and self.moments == "average"
         if self.n_shards_ == 1 and plain_mean:

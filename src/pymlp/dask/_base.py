@@ -16,6 +16,7 @@ from .._estimators.answers import OF_FIT
 from .._estimators.sharded import ShardedFit
 from .._resume.checkpoint import Checkpoint, identity_in
 from .._system.elsewhere import elsewhere
+from . import _predict
 from ._client import client_of_fit
 from ._shards import DaskShards
 
@@ -156,13 +157,11 @@ class DaskEstimator(ShardedFit, ABC):
             "to_local().partial_fit trains on what is in memory."
         )
 
-    def _answer(self, method: str, X: Any, *args: Any) -> Any:
+    def _answer(self, method: str, X: Any) -> Any:
         """Ask the local estimator, of a collection lazily and block by block."""
         if is_dask_collection(X):
-            import pymlp.dask as functions
-
-            return getattr(functions, method)(self.to_local(), X, *args)
-        return getattr(self.to_local(), method)(X, *args)
+            return getattr(_predict, method)(self.to_local(), X)
+        return getattr(self.to_local(), method)(X)
 
     def _outputs(self, X: Any, layer: int | None = None) -> Any:
         if is_dask_collection(X):
@@ -213,9 +212,7 @@ class DaskEstimator(ShardedFit, ABC):
         """
         if not is_dask_collection(X):
             return float(self.to_local().score(X, y, sample_weight))
-        import pymlp.dask as functions
-
-        found = functions.score(self.to_local(), X, y, sample_weight, compute=False)
+        found = _predict.score(self.to_local(), X, y, sample_weight, compute=False)
         return float(found.compute(scheduler=self.client))  # None: the current one
 
     def save(self, path: str | os.PathLike[str], *, optimizer: bool | None = None) -> None:
